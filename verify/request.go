@@ -1,0 +1,40 @@
+package verify
+
+import "time"
+
+// A Depth says how far an address is checked.
+type Depth string
+
+// The depths, each including the one before it.
+const (
+	DepthSyntax Depth = "syntax" // Syntax and lists only; no packet is sent.
+	DepthDNS    Depth = "dns"    // Mail hosts are looked up as well.
+	DepthSMTP   Depth = "smtp"   // The mail host is asked. The zero Depth means this.
+)
+
+// A Class says how urgent a request is.
+type Class uint8
+
+// The classes.
+const (
+	Interactive Class = iota // Somebody waits for the answer.
+	Bulk                     // A row of a list.
+)
+
+// A Request is one question.
+type Request struct {
+	Email string
+
+	// Deadline bounds how long the caller waits. 0 means 30 s; at most 10 min.
+	Deadline time.Duration
+
+	// MaxAge is the oldest remembered answer that the caller takes.
+	// Negative means any that memory still vouches for; 0 means to ask afresh.
+	MaxAge time.Duration
+
+	Depth Depth
+	Wait  bool // Wait out greylisting up to the deadline.
+
+	App   string // The application that asks; "" means default.
+	Class Class
+}
