@@ -1,0 +1,36 @@
+package apitype
+
+// An Error is what every reply with a status of 400 or more carries, under the key "error".
+type Error struct {
+	Code    string `json:"code"`    // One of the codes below; stable.
+	Message string `json:"message"` // One sentence for a person; may change.
+
+	// RetryAfterMS is when the same request may succeed, in milliseconds from now; null if time alone does not help.
+	RetryAfterMS *int64 `json:"retry_after_ms"`
+}
+
+// An ErrorReply is the body of a failed request.
+type ErrorReply struct {
+	Error Error `json:"error"`
+}
+
+// The error codes. A code has one status. None is renamed or reused within v1.
+const (
+	CodeInvalidQuery     = "invalid_query"      // 400: the query string cannot be decoded, or names a parameter twice.
+	CodeInvalidJSON      = "invalid_json"       // 400: the body is not exactly one JSON object in UTF-8.
+	CodeUnknownField     = "unknown_field"      // 400: a field or parameter that the endpoint does not have.
+	CodeInvalidField     = "invalid_field"      // 400: a field or parameter of the wrong type or out of range.
+	CodeMissingField     = "missing_field"      // 400: a field or parameter that the endpoint needs.
+	CodeForbidden        = "forbidden"          // 403: the caller lacks the scope that the endpoint needs.
+	CodeNotFound         = "not_found"          // 404: there is no such path.
+	CodeMethodNotAllowed = "method_not_allowed" // 405: the path exists for other methods; Allow lists them.
+	CodeBodyTimeout      = "body_timeout"       // 408: the body did not arrive in time.
+	CodeBodyTooLarge     = "body_too_large"     // 413
+	CodeURITooLong       = "uri_too_long"       // 414
+	CodeUnsupportedMedia = "unsupported_media"  // 415: the body is compressed or otherwise encoded.
+	CodeClientClosed     = "client_closed"      // 499: the client closed its sending side before the answer was there.
+	CodeInternal         = "internal_error"     // 500: a fault of the daemon; its log has the details under X-Request-Id.
+	CodeNotReady         = "not_ready"          // 503: only of /readyz.
+	CodeShuttingDown     = "shutting_down"      // 503: the daemon is stopping; ask again once it is back.
+	CodeDeadline         = "deadline_exceeded"  // 504: the daemon itself ran out of time.
+)
