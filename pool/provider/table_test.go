@@ -1,0 +1,188 @@
+package provider
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMatch(t *testing.T) {
+	tests := []struct {
+		name  string
+		hosts string
+		want  string
+		mixed bool
+	}{
+		{name: "gmail", hosts: "gmail-smtp-in.l.google.com alt1.gmail-smtp-in.l.google.com", want: "google"},
+		{name: "workspace, final dots and upper case", hosts: "ASPMX.L.GOOGLE.COM. alt2.aspmx.l.google.com.", want: "google"},
+		{name: "label boundary", hosts: "mx.evilgoogle.com"},
+		{name: "the suffix itself is no host of it", hosts: "google.com"},
+		{name: "tenant", hosts: "example-com.mail.protection.outlook.com", want: "microsoft_365"},
+		{name: "tenant, new name", hosts: "example-com.a-v1.mx.microsoft", want: "microsoft_365"},
+		{name: "consumer Outlook is more specific", hosts: "hotmail-com.olc.protection.outlook.com", want: "microsoft_consumer"},
+		{name: "glob within a label", hosts: "mxbiz1.qq.com mxbiz2.qq.com", want: "qq"},
+		{name: "glob does not cross a dot", hosts: "mx.a.qq.com"},
+		{name: "glob in the middle", hosts: "inbound-smtp.eu-west-1.amazonaws.com", want: "amazonses"},
+		{name: "mail.com's hosts are not those of every *.mail.com", hosts: "mx00.mail.com mx01.mail.com", want: "gmx_webde"},
+		{name: "one foreign host", hosts: "aspmx.l.google.com mx.example.com", mixed: true},
+		{name: "foreign host first", hosts: "mx.example.com aspmx.l.google.com", mixed: true},
+		{name: "two providers", hosts: "aspmx.l.google.com example-com.mail.protection.outlook.com", mixed: true},
+		{name: "nobody's", hosts: "mx1.example.com mx2.example.com"},
+		{name: "no hosts", hosts: ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, mixed := Match(strings.Fields(tt.hosts))
+			got := ""
+			if p != nil {
+				got = p.ID
+			}
+			if got != tt.want || mixed != tt.mixed {
+				t.Errorf("Match(%s) = %q, %t, want %q, %t", tt.hosts, got, mixed, tt.want, tt.mixed)
+			}
+		})
+	}
+}
+
+// TestBuiltin holds every row of the embedded table to what its readers rely on.
+func TestBuiltin(t *testing.T) {
+	if Version() == "" {
+		t.Error("Version() is empty")
+	}
+	for _, p := range All() {
+		if p.Name == "" || p.Source == "" || p.Confidence == "" {
+			t.Errorf("provider %s: name, source and confidence are wanted, have %q, %q, %q", p.ID, p.Name, p.Source, p.Confidence)
+		}
+		if p.Mode != ModeProbe && !strings.Contains(p.Note, "20") {
+			t.Errorf("provider %s: mode %s has no dated note: %q", p.ID, p.Mode, p.Note)
+		}
+		if ByID(p.ID) != p {
+			t.Errorf("ByID(%s) is another row", p.ID)
+		}
+		for _, s := range p.MX {
+			host := strings.ReplaceAll(s, "*", "x1")
+			if got, _ := Match([]string{host}); got != p {
+				t.Errorf("Match(%s), made from a pattern of %s, is %v", host, p.ID, got)
+			}
+		}
+	}
+	modes := map[string]Mode{"google": ModeProbe, "yahoo": ModeNoSignal, "microsoft_consumer": ModeSkip, "mailru": ModeWeak, "qq": ModeWeak, "docomo": ModeWeak}
+	for id, want := range modes {
+		if got := ByID(id).Mode; got != want {
+			t.Errorf("ByID(%s).Mode = %s, want %s", id, got, want)
+		}
+	}
+	if ByID("nobody") != nil {
+		t.Error("ByID(nobody) is a row")
+	}
+}
+
+func TestByBanner(t *testing.T) {
+	tests := map[string]string{
+		"mx.example.com ESMTP Postfix (Debian/GNU)":                                 "banner_postfix",
+		"host.example.com ESMTP Exim 4.98 #2 Mon, 01 Jan 2026 00:00:00 +0000":       "banner_exim",
+		"mail.example.com Microsoft ESMTP MAIL Service ready at Mon, 1 Jan 2026":    "banner_exchange",
+		"mx.example.com ESMTP Sendmail 8.17.1/8.17.1; Mon, 1 Jan 2026 00:00:00 GMT": "banner_sendmail",
+		"mx.example.com ESMTP": "",
+	}
+	for greeting, want := range tests {
+		got := ""
+		if p := ByBanner(greeting); p != nil {
+			got = p.ID
+		}
+		if got != want {
+			t.Errorf("ByBanner(%q) = %q, want %q", greeting, got, want)
+		}
+	}
+}
+
+func TestRefusesUnknown(t *testing.T) {
+	for domain, want := range map[string]bool{"gmail.com": true, "GMX.de": true, "icloud.com": true, "yahoo.com": false, "example.com": false} {
+		if got := RefusesUnknown(domain); got != want {
+			t.Errorf("RefusesUnknown(%s) = %t, want %t", domain, got, want)
+		}
+	}
+}
+
+func TestLoadExtra(t *testing.T) {
+	three, half := 3, 30*time.Second
+	tbl, err := Load(
+		Provider{ID: "google", Limits: Limits{Sessions: &three}, Mode: ModeWeak, Note: "2026: our own observation"},
+		Provider{ID: "ours", MX: []string{"*.mx.example.net"}, Limits: Limits{Idle: &half}},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := tbl.ByID("google")
+	if *g.Limits.Sessions != 3 || g.Mode != ModeWeak || *g.Limits.ProbesPerMinute != 20 || len(g.MX) == 0 {
+		t.Errorf("google after an override = %+v, want 3 sessions, weak, and the rest as built in", g)
+	}
+	if p, _ := tbl.Match([]string{"a.mx.example.net"}); p != tbl.ByID("ours") || p.Mode != ModeProbe || p.Controls != ControlsNormal {
+		t.Errorf("Match of an added row = %+v, want ours with the default mode and controls", p)
+	}
+	if *ByID("google").Limits.Sessions != 2 {
+		t.Error("an override changed the built-in table")
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	minus, two := -1, 2.0
+	tests := []struct {
+		name string
+		row  Provider
+		want string
+	}{
+		{name: "id", row: Provider{ID: "No Good", MX: []string{"mx.example.com"}}, want: "id"},
+		{name: "no mx", row: Provider{ID: "x"}, want: "mx"},
+		{name: "pattern of one label", row: Provider{ID: "x", MX: []string{"*.com"}}, want: "mx"},
+		{name: "empty label", row: Provider{ID: "x", MX: []string{"mx..example.com"}}, want: "mx"},
+		{name: "two stars", row: Provider{ID: "x", MX: []string{"m*x*.example.com"}}, want: "mx"},
+		{name: "star at the top", row: Provider{ID: "x", MX: []string{"mx.example.c*"}}, want: "mx"},
+		{name: "not a host name", row: Provider{ID: "x", MX: []string{"mx example.com"}}, want: "mx"},
+		{name: "someone else's pattern", row: Provider{ID: "x", MX: []string{"*.google.com"}}, want: "google"},
+		{name: "mode", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Mode: "maybe"}, want: "mode"},
+		{name: "mode without a note", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Mode: ModeSkip}, want: "note"},
+		{name: "controls", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Controls: "cheap"}, want: "controls"},
+		{name: "phase", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Refuses: "helo"}, want: "refuses"},
+		{name: "confidence", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Confidence: "sure"}, want: "confidence"},
+		{name: "banner beside mx", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Banner: []string{"x"}}, want: "banner"},
+		{name: "banner in upper case", row: Provider{ID: "x", Banner: []string{"ESMTP"}}, want: "banner"},
+		{name: "negative limit", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Limits: Limits{Sessions: &minus}}, want: "limits"},
+		{name: "ratio over one", row: Provider{ID: "x", MX: []string{"mx.example.com"}, ProviderLimits: Limits{RefusalRatio: &two}}, want: "provider_limits"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Load(tt.row)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.row.ID) {
+				t.Errorf("Load() error = %v, want one that names %s and %s", err, tt.row.ID, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseIsStrict(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{name: "unknown key", text: "providers: [{id: x, mx: [mx.example.com], modus: probe}]", want: "modus"},
+		{name: "unknown limit", text: "providers: [{id: x, mx: [mx.example.com], limits: {session: 1}}]", want: "session"},
+		{name: "duration without a unit", text: "providers: [{id: x, mx: [mx.example.com], limits: {idle: 20}}]", want: "limits.idle"},
+		{name: "negative duration", text: "providers: [{id: x, mx: [mx.example.com], rcpt_timeout: -5s}]", want: "rcpt_timeout"},
+		{name: "unknown quirk", text: "providers: [{id: x, mx: [mx.example.com], quirks: [shy]}]", want: "shy"},
+		{name: "not YAML", text: "providers: [", want: "line"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := Parse([]byte(tt.text))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Parse(%s) error = %v, want one that names %s", tt.text, err, tt.want)
+			}
+		})
+	}
+}
+
+func BenchmarkMatch(b *testing.B) {
+	hosts := []string{"mx1.example.com", "mx2.example.com"}
+	b.ReportAllocs()
+	for b.Loop() {
+		Match(hosts)
+	}
+}
