@@ -1,6 +1,10 @@
 package smtp
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // A Stage is the step of the dialogue that a reply or a failure belongs to.
 type Stage string
@@ -23,7 +27,39 @@ type EnhancedCode struct{ Class, Subject, Detail uint16 }
 type Reply struct {
 	Code     int           // 200 to 599; 0 if no reply came.
 	Enhanced EnhancedCode  // Zero if the server sent none.
-	Lines    []string      // Text without code, enhanced code and CRLF; printable; at least one.
+	Lines    []string      // Text without code, enhanced code and CRLF; printable; at least one; shared, not to be changed.
 	At       time.Time     // When its last line was read.
 	Took     time.Duration // From the write of its command (or of the flight it was in) to its last line.
+}
+
+// Positive reports whether r is a 2yz: the command was done.
+func (r Reply) Positive() bool { return r.Code/100 == 2 }
+
+// Transient reports whether r is a 4yz: the command failed for now.
+func (r Reply) Transient() bool { return r.Code/100 == 4 }
+
+// Permanent reports whether r is a 5yz: the command failed, and would fail again.
+func (r Reply) Permanent() bool { return r.Code/100 == 5 }
+
+// Text is the reply's text as one line: servers fold sentences at any column, so the lines are joined by a space.
+func (r Reply) Text() string {
+	if len(r.Lines) == 1 {
+		return r.Lines[0]
+	}
+	return strings.Join(r.Lines, " ")
+}
+
+// String is the reply as one line, such as "550 5.1.1 No such user"; "" for the zero Reply.
+func (r Reply) String() string {
+	if r.Code == 0 {
+		return ""
+	}
+	s := strconv.Itoa(r.Code)
+	if r.Enhanced != (EnhancedCode{}) {
+		s += " " + r.Enhanced.String()
+	}
+	if text := r.Text(); text != "" {
+		s += " " + text
+	}
+	return s
 }
