@@ -1,0 +1,92 @@
+// Package api serves verimaild's HTTP API on its Unix socket: who calls, how much they may, which method.
+//
+// A request goes: listener → peer credentials, once a connection → route, by one table → scope → handler. Handlers
+// return their error; it becomes the one error shape in one place, errors.go. Bodies and query strings are hostile
+// input: bounded, parsed strictly, and refused with the name of what is wrong.
+package api
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/verimails/verimaild/client/apitype"
+	"github.com/verimails/verimaild/verify"
+	"github.com/verimails/verimaild/verify/verdict"
+)
+
+// A Verifier answers for one address. It is safe for concurrent use, and blocks until the answer is there,
+// the request's deadline has passed (which is an answer too) or ctx ends. It errs only on ctx or on a fault of
+// this host; what mail servers and the DNS say is in the answer.
+type Verifier interface {
+	Verify(ctx context.Context, req verify.Request) (*verdict.Answer, error)
+}
+
+// Options are what a [Server] is made from.
+type Options struct {
+	Verifier Verifier // Needed.
+
+	// Ready says whether addresses can be verified to the end, and what stands in the way. It is called for each
+	// GET /readyz, concurrently, and must not block. nil means always ready.
+	Ready func() (bool, []apitype.Problem)
+
+	Version apitype.Version
+	Logger  *zap.Logger // nil logs nothing.
+}
+
+// A Server serves the API on any number of listeners. Use it once: New, Serve, Shutdown.
+type Server struct {
+	opts Options
+	log  *zap.Logger
+	mux  *http.ServeMux
+	http *http.Server
+	self int // Our own effective user, an admin.
+	ids  *requestIDs
+	gate gate // Requests inside; closed once the daemon stops.
+
+	cancel      context.CancelCauseFunc // Ends every request that is still inside.
+	bodyTimeout time.Duration
+	sendTimeout time.Duration
+
+	buffers bufferPool
+}
+
+// The limits on one connection. A request's own wait is not among them: it may take ten minutes.
+const (
+	headerTimeout = 10 * time.Second // From a request's first byte to the end of its header.
+	bodyTimeout   = 10 * time.Second // For the whole body.
+	sendTimeout   = 10 * time.Second // For the client to take the reply.
+	idleTimeout   = 2 * time.Minute  // Between requests.
+	hangUpTimeout = time.Second      // For connections to close once the last request is done.
+
+	// maxHeader is well above maxURI, so that an address that is too long for a GET gets our error and not
+	// net/http's terse one.
+	maxHeader = 256 << 10
+	maxURI    = 16 << 10
+	maxBody   = 64 << 10
+)
+
+// New makes a Server. It starts nothing.
+func New(opts Options) *Server {
+	log := opts.Logger
+	if log == nil {
+		log = zap.NewNop()
+	}
+	base, cancel := context.WithCancelCause(context.Background())
+	s := &Server{
+		opts:        opts,
+		log:         log,
+		self:        os.Geteuid(),
+		ids:         newRequestIDs(),
+		cancel:      cancel,
+		bodyTimeout: bodyTimeout,
+		sendTimeout: sendTimeout,
+	}
+	s.gate.empty = make(chan struct{})
+	s.mux = s.routes()
+	s.http = s.server(base)
+	return s
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/verimails/verimaild/client/apitype"
+)
+
+// A call is one request on its way through its handler.
+type call struct {
+	srv    *Server
+	w      http.ResponseWriter
+	r      *http.Request
+	id     string // Also in the reply's X-Request-Id.
+	caller *Caller
+	status int      // Of the reply; 0 until it is sent.
+	failed *failure // Why the reply is not the one asked for.
+}
+
+// run takes one request through its route.
+func (s *Server) run(rt route, w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	c := &call{srv: s, w: w, r: r, id: s.ids.of(r), caller: callerOf(r.Context())}
+	open := rt.always || s.gate.enter()
+	if open && !rt.always {
+		// Deferred first, so that it comes last: a stop waits until the reply is on its way, panic or not.
+		defer s.gate.leave()
+	}
+	defer c.finish(start)
+	c.boundBody()
+	err := rt.admit(c)
+	switch {
+	case err == nil && !open:
+		w.Header().Set("Connection", "close")
+		err = failShuttingDown()
+	case err == nil:
+		err = rt.handle(s, c)
+	}
+	if err != nil {
+		c.fail(err)
+	}
+}
+
+// admit refuses what must not reach the handler.
+func (rt *route) admit(c *call) error {
+	if n := len(c.r.RequestURI); n > maxURI {
+		return fail(apitype.CodeURITooLong, "The request's URI has %d bytes, and at most %d are taken.", n, maxURI)
+	}
+	if missing := rt.scope &^ c.caller.Scopes; missing != ScopeNone {
+		return fail(apitype.CodeForbidden, "This needs the scope %s, which application %s (uid %d) does not have.",
+			missing, c.caller.App, c.caller.UID)
+	}
+	return nil
+}
+
+// finish is deferred around a handler: it turns a panic into an internal error, and logs the request.
+func (c *call) finish(start time.Time) {
+	if v := recover(); v != nil {
+		c.srv.log.Error("handler panicked", zap.String("request_id", c.id), zap.Any("panic", v), zap.Stack("stack"))
+		if c.status != 0 {
+			// A reply that has begun can't be taken back; a closed connection shows that it is not whole.
+			panic(http.ErrAbortHandler)
+		}
+		c.fail(failInternal(fmt.Errorf("panic: %v", v)))
+	}
+	c.log(start)
+}
+
+// log writes one line about the request: faults of ours are errors, the rest is for debugging. The query string is
+// left out, because it holds the address.
+func (c *call) log(start time.Time) {
+	level := zapcore.DebugLevel
+	if c.failed != nil && c.failed.code == apitype.CodeInternal {
+		level = zapcore.ErrorLevel
+	}
+	entry := c.srv.log.Check(level, "request")
+	if entry == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("request_id", c.id),
+		zap.String("method", c.r.Method),
+		zap.String("path", c.r.URL.Path),
+		zap.Int("status", c.status),
+		zap.Duration("dur", time.Since(start)),
+		zap.String("app", c.caller.App),
+		zap.Int("uid", c.caller.UID),
+		zap.Int("pid", c.caller.PID),
+	}
+	if c.failed != nil {
+		fields = append(fields, zap.Error(c.failed))
+	}
+	entry.Write(fields...)
+}
+
+// boundBody gives the client a deadline for its body, whether the handler reads it or net/http throws it away.
+func (c *call) boundBody() {
+	if c.r.Body == http.NoBody {
+		return
+	}
+	now, conn := time.Now(), http.NewResponseController(c.w)
+	_ = conn.SetReadDeadline(now.Add(c.srv.bodyTimeout)) // Not supported only by the recorders of tests.
+	// The deadline of the previous reply on this connection must not meet "100 Continue".
+	_ = conn.SetWriteDeadline(now.Add(c.srv.bodyTimeout + c.srv.sendTimeout))
+}
+
+// body reads the whole body: at most maxBody, in time, not encoded.
+func (c *call) body() ([]byte, error) {
+	if e := c.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return nil, fail(apitype.CodeUnsupportedMedia, "The body is encoded as %s; send it plain.", quote(e))
+	}
+	if c.r.ContentLength > maxBody {
+		return nil, failTooLarge()
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
+	if err == nil {
+		// From here on the client may take its time: a deadline that stays would look like its hanging up.
+		_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
+		return body, nil
+	}
+	c.w.Header().Set("Connection", "close") // Where the next request would begin is not known.
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, failTooLarge()
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, fail(apitype.CodeBodyTimeout, "The body did not arrive within %v; %d bytes came.", c.srv.bodyTimeout, len(body))
+	}
+	f := fail(apitype.CodeInvalidJSON, "The body broke off after %d bytes.", len(body))
+	f.cause = err
+	return nil, f
+}
+
+func failTooLarge() *failure {
+	return fail(apitype.CodeBodyTooLarge, "The body has more than %d bytes.", maxBody)
+}
+
+// fail replies with what the client is told of err.
+func (c *call) fail(err error) {
+	c.failed = failureOf(c.r.Context(), err)
+	c.sendJSON(c.failed.status(), apitype.ErrorReply{Error: c.failed.wire()})
+}
+
+// send replies with body, which is JSON and is not kept.
+func (c *call) send(status int, body []byte) {
+	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.srv.sendTimeout))
+	h := c.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Request-Id", c.id)
+	c.status = status
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body) // A client that is gone is told nothing; net/http closes the connection.
+}

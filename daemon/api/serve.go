@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// server is the HTTP server around s. Its requests' contexts end with base.
+func (s *Server) server(base context.Context) *http.Server {
+	// What net/http itself has to say is about peers that break off, and about running out of descriptors.
+	errorLog, _ := zap.NewStdLogAt(s.log, zap.WarnLevel) // Errs only for a level that does not exist.
+	return &http.Server{
+		Handler:     s,
+		BaseContext: func(net.Listener) context.Context { return base },
+		ConnContext: s.connContext,
+		ErrorLog:    errorLog,
+
+		// No ReadTimeout: net/http would keep that deadline while the handler works, and take its passing for
+		// the client's going away. Bodies get a deadline of their own, see call.readBody.
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+
+		DisableGeneralOptionsHandler: true, // OPTIONS * gets a JSON error like any other path.
+	}
+}
+
+// Serve answers requests on l until Shutdown, and closes l. It returns nil after Shutdown, else why l failed.
+// It may be called for several listeners at once; l may come from [Listen] or from socket activation. A listener
+// that is not a Unix socket is refused: its callers would have no identity.
+func (s *Server) Serve(l net.Listener) error {
+	if a := l.Addr(); a.Network() != "unix" {
+		_ = l.Close() // Never used.
+		return fmt.Errorf("api: %s %s is not a Unix stream socket", a.Network(), a)
+	}
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// errShuttingDown is why a request's context ended when Shutdown ran out of patience.
+var errShuttingDown = errors.New("api: shutting down")
+
+// Drain refuses new work from now on, with 503 and the code shutting_down; health checks are still answered.
+// What is inside goes on. It returns at once and may be called more than once.
+func (s *Server) Drain() { s.gate.close() }
+
+// Shutdown drains, waits until the last request is answered, and then closes all listeners and connections.
+// When ctx ends first, the contexts of the requests still inside are cancelled, and Shutdown returns ctx's error
+// once they are gone. Serve has returned, or is about to, when Shutdown returns.
+func (s *Server) Shutdown(ctx context.Context) error {
+	var late error
+	empty := s.gate.close()
+	select {
+	case <-empty:
+	case <-ctx.Done():
+		late = ctx.Err()
+		s.cancel(errShuttingDown)
+	}
+
+	// Shutdown of net/http waits for connections on which nothing was ever asked; we don't wait long for those.
+	hangUp, stop := context.WithTimeout(context.WithoutCancel(ctx), hangUpTimeout)
+	defer stop()
+	if err := s.http.Shutdown(hangUp); err != nil {
+		_ = s.http.Close() // The sockets are gone whatever it says.
+	}
+	s.cancel(errShuttingDown)
+	<-empty
+	return late
+}
+
+// A gate counts the requests inside, and once closed lets no more in.
+type gate struct {
+	mu     sync.Mutex // Guards inside and closed.
+	inside int
+	closed bool
+	empty  chan struct{} // Closed when the gate is closed and the last one has left.
+}
+
+// enter reports whether the gate is open; if so, leave must follow.
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.inside++
+	return true
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inside--
+	if g.inside < 0 {
+		panic("api: gate: more left than entered")
+	}
+	if g.closed && g.inside == 0 {
+		close(g.empty)
+	}
+}
+
+// close shuts the gate and returns a channel that is closed once nobody is inside.
+func (g *gate) close() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.closed = true
+		if g.inside == 0 {
+			close(g.empty)
+		}
+	}
+	return g.empty
+}
+
+// shut reports whether the gate is closed.
+func (g *gate) shut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
