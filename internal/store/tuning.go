@@ -1,0 +1,95 @@
+package store
+
+import (
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"go.uber.org/zap"
+)
+
+// tuning is all in which the two stores differ. The reasons for the numbers stand in docs/adr/0008-memory-and-stores.md.
+type tuning struct {
+	name string
+	dir  string // "" is in memory.
+
+	durable  bool // Synced before a writer is told that its write is done.
+	memTable int64
+	maxValue int // The longest value, in bytes.
+
+	// queue is how many writes may wait, queueBytes how many bytes of them. A durable store lets writers wait then,
+	// the other drops what they bring.
+	queue      int
+	queueBytes int64
+	groupOps   int // The most writes in one commit.
+	groupBytes int64
+
+	// reserve is the room, in bytes, that must be left on the file system for a write to be taken: enough to write
+	// out the memtables and for the compactions under way. deleteReserve is the same for deletions, which a nearly
+	// full disk must not stop.
+	reserve       uint64
+	deleteReserve uint64
+}
+
+func stateTuning(dir string) tuning {
+	return tuning{
+		name: stateName, dir: dir,
+		durable: true, memTable: 8 << 20, maxValue: 512 << 10,
+		queue: 1024, queueBytes: 8 << 20, groupOps: 2048, groupBytes: 1 << 20,
+		reserve: 96 << 20, deleteReserve: 64 << 20,
+	}
+}
+
+func cacheTuning(dir string) tuning {
+	return tuning{
+		name: cacheName, dir: dir,
+		durable: false, memTable: 16 << 20, maxValue: 64 << 10,
+		queue: 16384, queueBytes: 16 << 20, groupOps: 256, groupBytes: 1 << 20,
+		reserve: 256 << 20, deleteReserve: 96 << 20,
+	}
+}
+
+// inMemory is t for a store without a directory.
+func inMemory(t tuning) tuning {
+	t.dir, t.reserve, t.deleteReserve = "", 0, 0
+	return t
+}
+
+// badgerOptions are Badger's options for t.
+func (t tuning) badgerOptions(log *zap.Logger) badger.Options {
+	o := badger.DefaultOptions(t.dir)
+	o.InMemory = t.dir == ""
+	o.Logger = badgerLogger{log.Sugar()}
+	o.SyncWrites = t.durable && !o.InMemory
+	o.MetricsEnabled = false
+	o.DetectConflicts = false // One writer per store: there is nobody to conflict with.
+	o.NumVersionsToKeep = 1
+
+	// Every value lives beside its key. A value in the value log would cost a second read, need a garbage
+	// collector, and be reported as synced even when syncing it failed.
+	o.ValueThreshold = int64(t.maxValue) + 1
+	o.ValueLogFileSize = 4 << 20
+
+	o.MemTableSize = t.memTable
+	o.NumMemtables = 2
+	o.NumLevelZeroTables = 4
+	o.NumLevelZeroTablesStall = 10
+	o.NumCompactors = 2
+	o.BaseTableSize = 4 << 20
+	o.BaseLevelSize = 32 << 20
+	o.NumGoroutines = 1 // Of streams, which we don't use.
+
+	// Without compression blocks and indexes are read where the kernel has mapped them: no caches of our own, so
+	// no anonymous memory, and no decompression on a hit. Records are packed before they come here.
+	o.Compression = options.None
+	o.BlockCacheSize = 0
+	o.IndexCacheSize = 0
+	o.ChecksumVerificationMode = options.OnBlockRead
+	return o
+}
+
+// badgerLogger gives Badger's messages to zap, one step quieter: what matters to an operator is said by this package.
+type badgerLogger struct{ log *zap.SugaredLogger }
+
+func (l badgerLogger) Errorf(format string, args ...any)   { l.log.Warnf(format, args...) }
+func (l badgerLogger) Warningf(format string, args ...any) { l.log.Infof(format, args...) }
+func (l badgerLogger) Infof(format string, args ...any)    { l.log.Debugf(format, args...) }
+func (l badgerLogger) Debugf(string, ...any)               {}

@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+)
+
+// hold stops the store's writer until the returned function is called.
+func hold(t *testing.T, s *Store) (release func()) {
+	t.Helper()
+	held, let := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := s.writer.write(context.Background(), &request{alone: func() error { close(held); <-let; return nil }})
+		if err != nil {
+			t.Errorf("hold the writer: %v", err)
+		}
+	})
+	<-held
+	return sync.OnceFunc(func() { close(let); wg.Wait() })
+}
+
+func TestManyWritersShareACommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openTest(t, Options{InMemory: true})
+		r := textRecords(t, s.State(), "r/")
+		release := hold(t, s.State())
+		before := s.State().Stats().Commits
+		var wg sync.WaitGroup
+		for i := range 500 {
+			wg.Go(func() {
+				if err := r.Put(t.Context(), fmt.Appendf(nil, "%d", i), "v", 0); err != nil {
+					t.Errorf("Put(%d) = %v", i, err)
+				}
+			})
+		}
+		synctest.Wait() // All of them are queued.
+		release()
+		wg.Wait()
+		if n := s.State().Stats().Commits - before; n != 1 {
+			t.Errorf("500 writes that came at once took %d commits, want 1", n)
+		}
+		for i := range 500 {
+			wantGet(t, r, fmt.Sprint(i), "v")
+		}
+	})
+}
+
+func TestCacheDropsWhenItsQueueIsFull(t *testing.T) {
+	s := openTest(t, Options{InMemory: true})
+	r := textRecords(t, s.Cache(), "r/")
+	release := hold(t, s.Cache())
+	defer release()
+	var dropped uint64
+	for i := range s.Cache().tune.queue + 10 {
+		if err := r.PutAsync(t.Context(), fmt.Appendf(nil, "%d", i), "v", 0); errors.Is(err, ErrQueueFull) {
+			dropped++
+		} else if err != nil {
+			t.Fatalf("PutAsync(%d) = %v", i, err)
+		}
+	}
+	if dropped != 10 || s.Cache().Stats().Dropped != 10 {
+		t.Errorf("PutAsync dropped %d and counted %d, want 10", dropped, s.Cache().Stats().Dropped)
+	}
+	release()
+	if err := s.Cache().Flush(t.Context()); err != nil {
+		t.Fatalf("Flush = %v", err)
+	}
+	wantGet(t, r, "0", "v")
+	if n := s.Cache().Stats().Waiting; n != 0 {
+		t.Errorf("Stats().Waiting after Flush = %d, want 0", n)
+	}
+}
+
+func TestStateWritersWaitWhenTheQueueIsFull(t *testing.T) {
+	s := openTest(t, Options{InMemory: true})
+	r := textRecords(t, s.State(), "r/")
+	release := hold(t, s.State())
+	defer release()
+	for i := range s.State().tune.queue {
+		if err := r.PutAsync(t.Context(), fmt.Appendf(nil, "%d", i), "v", 0); err != nil {
+			t.Fatalf("PutAsync(%d) = %v", i, err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("caller is gone")
+	cancel(gone)
+	if err := r.PutAsync(ctx, []byte("x"), "v", 0); !errors.Is(err, gone) {
+		t.Errorf("PutAsync on a full queue = %v, want %v", err, gone)
+	}
+	if err := r.Put(ctx, []byte("x"), "v", 0); !errors.Is(err, gone) {
+		t.Errorf("Put on a full queue = %v, want %v", err, gone)
+	}
+}
+
+// disk is a file system whose free space a test sets.
+type disk struct{ free atomic.Uint64 }
+
+func (d *disk) space(string) (Space, error) { return Space{Free: d.free.Load(), Total: 1 << 40}, nil }
+
+func TestFullDisk(t *testing.T) {
+	var d disk
+	d.free.Store(1 << 30)
+	s := openTest(t, Options{Dir: t.TempDir() + "/state", Free: d.space})
+	cache, state := textRecords(t, s.Cache(), "c/"), textRecords(t, s.State(), "s/")
+	mustPut(t, cache, "old", "1")
+	mustPut(t, state, "old", "1")
+
+	d.free.Store(200 << 20) // Enough for the durable store only.
+	if err := cache.Put(t.Context(), []byte("new"), "2", 0); !errors.Is(err, ErrDiskFull) {
+		t.Errorf("cache Put with 200 MB free = %v, want ErrDiskFull", err)
+	}
+	mustPut(t, state, "new", "2")
+	if err := cache.Delete(t.Context(), []byte("old")); err != nil {
+		t.Errorf("cache Delete with 200 MB free = %v", err)
+	}
+	wantGet(t, cache, "old", "")
+
+	d.free.Store(10 << 20)
+	full := &DiskFullError{}
+	if err := state.Put(t.Context(), []byte("newer"), "3", 0); !errors.As(err, &full) || full.Free != 10<<20 {
+		t.Errorf("state Put with 10 MB free = %v, want a DiskFullError", err)
+	}
+	wantGet(t, state, "old", "1")
+	if err := cache.PutAsync(t.Context(), []byte("async"), "4", 0); err != nil {
+		t.Errorf("cache PutAsync with 10 MB free = %v", err)
+	}
+	if err := s.Cache().Flush(t.Context()); err != nil {
+		t.Errorf("Flush = %v", err)
+	}
+	if n := s.Cache().Stats().Failed; n != 2 {
+		t.Errorf("Stats().Failed = %d, want 2", n)
+	}
+
+	d.free.Store(1 << 30)
+	mustPut(t, cache, "again", "5")
+	mustPut(t, state, "again", "5")
+}
+
+func TestOpenOnFullDisk(t *testing.T) {
+	var d disk
+	d.free.Store(200 << 20)
+	opts := Options{Dir: t.TempDir() + "/state", Free: d.space}
+	s := openTest(t, opts)
+	cache := textRecords(t, s.Cache(), "c/")
+	if s.Cache().InUse() || !s.State().InUse() {
+		t.Errorf("InUse with 200 MB free: cache %v, state %v, want false and true", s.Cache().InUse(), s.State().InUse())
+	}
+	if err := cache.Put(t.Context(), []byte("a"), "1", 0); !errors.Is(err, ErrDiskFull) {
+		t.Errorf("Put to an unused store = %v, want ErrDiskFull", err)
+	}
+	if err := cache.PutAsync(t.Context(), []byte("a"), "1", 0); !errors.Is(err, ErrDiskFull) {
+		t.Errorf("PutAsync to an unused store = %v, want ErrDiskFull", err)
+	}
+	wantGet(t, cache, "a", "")
+	for item := range cache.Scan(Range{}) {
+		t.Errorf("Scan of an unused store visits %q", item.Key)
+	}
+	if n, err := cache.DeletePrefix(t.Context(), nil); n != 0 || err != nil {
+		t.Errorf("DeletePrefix of an unused store = %d, %v", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.free.Store(10 << 20)
+	if s, err := Open(opts); !errors.Is(err, ErrDiskFull) {
+		t.Errorf("Open with 10 MB free = %v, %v, want ErrDiskFull", s, err)
+	}
+}
