@@ -1,0 +1,166 @@
+package mailworld
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// A Command is one line of a client and the reply to it.
+type Command struct {
+	At        time.Time      // When it was read.
+	Host      string         // The host it was said to.
+	Source    netip.AddrPort // Who said it.
+	Session   int            // The number of the session in the world, from 1 on.
+	Line      string         // As it came, without the line end.
+	Verb      string         // Upper case.
+	Code      int            // Of the reply; 0 if none was sent.
+	Reply     string         // Its text, after the code.
+	Pipelined bool           // Sent before the reply to the command before it was seen.
+	TLS       bool
+}
+
+// A Session is one connection to a host.
+type Session struct {
+	ID     int
+	Host   string
+	Source netip.AddrPort
+	At     time.Time // When it was accepted.
+	Ended  time.Time // Zero while it is open.
+	TLS    bool
+	EHLO   string // The name that the client gave.
+	Quit   bool   // The client said QUIT.
+	// Greeted, Transactions and Recipients count the greetings (EHLO and HELO), MAIL and RCPT.
+	Greeted, Transactions, Recipients int
+	// Flights is how many times the client waited for replies before it wrote on.
+	Flights int
+	// Commands are what was said, unless Spec.CountersOnly is set.
+	Commands []Command
+}
+
+// A sessionRecord is the record of one session while it runs. The session's goroutine writes it under the mutex.
+type sessionRecord struct {
+	mu sync.Mutex
+	s  Session
+}
+
+// A record is what a world remembers.
+type record struct {
+	mu         sync.Mutex
+	sessions   []*sessionRecord
+	opened     int
+	domains    map[string]int
+	violations []string
+	dropped    int // Violations beyond maxViolations.
+	queries    []Query
+	queried    int
+	greylist   map[greyKey]time.Time
+	countOnly  bool
+	commands   map[string]int // By verb, in the whole world.
+}
+
+// maxViolations bounds the list: one is reason enough to fail.
+const maxViolations = 1000
+
+func newRecord(countOnly bool) *record {
+	return &record{
+		countOnly: countOnly, domains: make(map[string]int), commands: make(map[string]int),
+		greylist: make(map[greyKey]time.Time),
+	}
+}
+
+// open begins the record of a session.
+func (r *record) open(host string, source netip.AddrPort, at time.Time) *sessionRecord {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.opened++
+	s := &sessionRecord{s: Session{ID: r.opened, Host: host, Source: source, At: at}}
+	if !r.countOnly {
+		r.sessions = append(r.sessions, s)
+	}
+	return s
+}
+
+// tally counts one command, and the recipient's domain if it is a RCPT.
+func (r *record) tally(verb, domain string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.commands[verb]++
+	if domain != "" {
+		r.domains[domain]++
+	}
+}
+
+// snapshot copies the sessions at a host, all if host is empty.
+func (r *record) snapshot(host string) []Session {
+	r.mu.Lock()
+	list := r.sessions[:len(r.sessions):len(r.sessions)]
+	r.mu.Unlock()
+	var out []Session
+	for _, s := range list {
+		if host != "" && s.s.Host != host { // Host never changes, so it needs no lock.
+			continue
+		}
+		s.mu.Lock()
+		c := s.s
+		c.Commands = c.Commands[:len(c.Commands):len(c.Commands)]
+		s.mu.Unlock()
+		out = append(out, c)
+	}
+	return out
+}
+
+// Sessions returns the sessions at the host of this name, in the order in which they began; of all hosts if it is "".
+// With Spec.CountersOnly there are none.
+func (w *World) Sessions(host string) []Session { return w.rec.snapshot(canonical(host)) }
+
+// Commands returns what was said to a host, session by session; to all hosts if host is "".
+func (w *World) Commands(host string) []Command {
+	var out []Command
+	for _, s := range w.Sessions(host) {
+		out = append(out, s.Commands...)
+	}
+	return out
+}
+
+// Recipients returns the forward-paths of all RCPT commands at a host that could be read, session by session;
+// at all hosts if host is "".
+func (w *World) Recipients(host string) []string {
+	var out []string
+	for _, c := range w.Commands(host) {
+		if c.Verb != "RCPT" {
+			continue
+		}
+		if p, _, err := parsePath(parseCommand(c.Line).arg, "TO"); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Count returns how many RCPT commands named a recipient of this domain, at any host.
+func (w *World) Count(domain string) int {
+	w.rec.mu.Lock()
+	defer w.rec.mu.Unlock()
+	return w.rec.domains[canonical(domain)]
+}
+
+// Counts are totals of a world.
+type Counts struct {
+	Sessions int            // Begun so far.
+	Open     int            // Of these, not ended.
+	Queries  int            // DNS queries.
+	Commands map[string]int // By verb.
+}
+
+// Counts returns the totals.
+func (w *World) Counts() Counts {
+	w.rec.mu.Lock()
+	defer w.rec.mu.Unlock()
+	c := Counts{Sessions: w.rec.opened, Queries: w.rec.queried, Commands: make(map[string]int, len(w.rec.commands))}
+	for v, n := range w.rec.commands {
+		c.Commands[v] = n
+	}
+	c.Open = int(w.openSessions.Load())
+	return c
+}
