@@ -15,8 +15,8 @@ type Egress struct {
 	// The port of mail servers. Anything but 25 is for tests.
 	Port int `mapstructure:"port" default:"25" range:"1..65535" reload:"restart"`
 
-	// Whether STARTTLS is used: never; opportunistic, where it is offered and works; required, where a server without
-	// it is answered unknown/tls_failure. Certificates are not checked, as is usual between mail servers.
+	// Whether STARTTLS is used: never; opportunistic, where it is offered and works; required, so that no server is
+	// asked without it. Certificates are not checked, as is usual between mail servers.
 	TLS TLS `mapstructure:"tls" default:"opportunistic" enum:"never,opportunistic,required" reload:"restart"`
 
 	// Networks that are not public and may be dialled all the same, in CIDR form. Otherwise an MX that leads to

@@ -33,7 +33,7 @@ func environment(root *key, environ []string, base string, o *origin) (map[strin
 	for _, entry := range ours(environ) {
 		name, text, _ := strings.Cut(entry, "=")
 		k := byName[name]
-		f := Fault{Variable: clip(name)}
+		f := Fault{Variable: printable(name)}
 		switch {
 		case name == fileVariable || name == socketVariable:
 			continue
@@ -48,7 +48,7 @@ func environment(root *key, environ []string, base string, o *origin) (map[strin
 				found[k.path] = k.resolve(v, base)
 				continue
 			}
-			f.Key, f.Problem = k.path, err.Error()
+			f.Key, f.Problem, f.Hint = k.path, err.Error(), k.nearestValue(text)
 		}
 		faults = append(faults, f)
 	}

@@ -22,15 +22,20 @@ type host struct {
 
 // load does what Load says, for any host.
 func load(path string, h host) (*Config, error) {
-	o := origin{file: h.find(path), places: map[string]place{}}
-	file, faults := fromFile(tree(), &o)
-	env, envFaults := environment(tree(), h.environ, directory(""), &o)
+	o := &origin{file: h.find(path), places: map[string]place{}}
+	file, faults := fromFile(tree(), o)
+	return build(h, o, file, faults)
+}
+
+// build makes a Config of the file's values, to which o and faults belong, and of what the host adds.
+func build(h host, o *origin, file map[string]any, faults Faults) (*Config, error) {
+	env, envFaults := environment(tree(), h.environ, directory(""), o)
 	faults = append(faults, envFaults...)
 	c := new(Config)
 	if err := merge(tree(), h, file, env, c); err != nil {
 		faults = append(faults, Fault{File: o.file, Problem: err.Error(), Err: err})
 	}
-	c.origin = o
+	c.origin = *o
 	faults = append(faults, check(c, faults)...)
 	if err := faults.Err(); err != nil {
 		return nil, err

@@ -14,7 +14,8 @@ import (
 
 // A scalar is how one Go type is read and written, whether in the file, in the environment or in a default tag.
 type scalar struct {
-	want  string                    // What a value has to be, for messages and for the reference.
+	name  string                    // What the type is called in the reference.
+	want  string                    // What a value has to be, for messages.
 	tag   string                    // The YAML tag that a plain scalar must have; "" takes the text of any but null and bool.
 	parse func(string) (any, error) // Its result has the type itself.
 	text  func(any) string          // Reads back as the same value.
@@ -24,21 +25,21 @@ type scalar struct {
 func scalarOf(t reflect.Type) (scalar, bool) {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
-		return scalar{"a duration such as 90s, 15m or 24h", "", parseDuration, formatDuration}, true
+		return scalar{name: "duration", want: "a duration such as 90s, 15m or 24h", parse: parseDuration, text: formatDuration}, true
 	case reflect.TypeFor[fs.FileMode]():
-		return scalar{"an octal mode such as \"0660\"", "", parseMode, formatMode}, true
+		return scalar{name: "mode", want: "an octal mode such as \"0660\"", parse: parseMode, text: formatMode}, true
 	case reflect.TypeFor[netip.Addr]():
-		return scalar{"an IP address", "", parseAddr, formatAddr}, true
+		return scalar{name: "address", want: "an IP address", parse: parseAddr, text: formatAddr}, true
 	case reflect.TypeFor[netip.Prefix]():
-		return scalar{"a network such as 10.20.0.0/16", "", parsePrefix, formatAny}, true
+		return scalar{name: "network", want: "a network such as 10.20.0.0/16", parse: parsePrefix, text: formatAny}, true
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return scalar{"text", "", parseString, formatAny}, true
+		return scalar{name: "text", want: "text", parse: parseString, text: formatAny}, true
 	case reflect.Bool:
-		return scalar{"true or false", "!!bool", parseBool, formatAny}, true
+		return scalar{name: "boolean", want: "true or false", tag: "!!bool", parse: parseBool, text: formatAny}, true
 	case reflect.Int:
-		return scalar{"a whole number", "!!int", parseInt, formatAny}, true
+		return scalar{name: "number", want: "a whole number", tag: "!!int", parse: parseInt, text: formatAny}, true
 	}
 	return scalar{}, false
 }
@@ -53,7 +54,7 @@ func parseString(s string) (any, error) {
 }
 
 func parseBool(s string) (any, error) {
-	switch s {
+	switch strings.ToLower(s) {
 	case "true":
 		return true, nil
 	case "false":
@@ -147,6 +148,14 @@ func parsePrefix(s string) (any, error) {
 
 // quote is s in quotes, for a message: escaped, and of a bearable length.
 func quote(s string) string { return strconv.Quote(clip(s)) }
+
+// printable is s as it stands if that can be shown, otherwise in quotes.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return quote(s)
+	}
+	return clip(s)
+}
 
 // clip shortens s to a length that a message can bear.
 func clip(s string) string {

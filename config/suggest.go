@@ -44,8 +44,8 @@ func (k *key) nearestValue(text string) string {
 	return ""
 }
 
-// nearest is the candidate with the fewest differences from word, letter case aside, or "" if all differ in more than
-// a third of it.
+// nearest is the candidate with the fewest differences from word, letter case aside; or, if all differ in more than a
+// third of it, the first that is a part of word; or "".
 func nearest(word string, candidates []string) string {
 	const longest = 64 // No key is longer, and the time grows with the square.
 	if len(word) > longest {
@@ -58,7 +58,16 @@ func nearest(word string, candidates []string) string {
 			best, least = c, d
 		}
 	}
-	return best
+	if best != "" {
+		return best
+	}
+	const tooShort = 4 // Anything holds "a" or "max".
+	for _, c := range candidates {
+		if len(c) >= tooShort && strings.Contains(word, c) {
+			return c
+		}
+	}
+	return ""
 }
 
 // differences counts the letters to add, drop, change or swap with their neighbour to get from a to b: the optimal

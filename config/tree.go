@@ -48,8 +48,8 @@ type Config struct {
 	// What is added to the built-in lists of names, and what is taken away from them.
 	Lists Lists `mapstructure:"lists" reload:"live"`
 
-	// The operator's own rules for reading replies, asked before the built-in ones; the first that matches decides.
-	// A rule matches if all that it names is so: a rule that names nothing is refused. `verimaild explain` shows
+	// The operator's own rules for reading replies, asked before the built-in ones; the first that matches decides. A
+	// rule matches when all its conditions (stage to not) hold, and it needs at least one. `verimaild explain` shows
 	// which rule reads a reply.
 	Replies []ReplyRule `mapstructure:"replies" reload:"live"`
 
@@ -83,8 +83,8 @@ type Socket struct {
 
 // Resolver says where DNS is asked.
 type Resolver struct {
-	// The servers to ask, as host:port or host (port 53), where host is an IP address. An empty list means those of
-	// /etc/resolv.conf. The next server is asked when one fails.
+	// The servers to ask, as host:port or host (port 53). An empty list means those of /etc/resolv.conf. When one
+	// fails, the next is asked.
 	Servers []string `mapstructure:"servers" example:"[\"127.0.0.1:53\", \"[::1]:53\"]"`
 
 	// How long one server has for one question.
@@ -130,29 +130,31 @@ type Overlay struct {
 // A ReplyRule reads the replies that it matches. Its strings are in the words of `verimaild explain`; whether these
 // words exist is checked by the daemon, which knows them.
 type ReplyRule struct {
-	// The rule's name, as it stands in the evidence: lower-case letters, digits, hyphens. Required.
+	// The rule's name, as it stands in the evidence: lower-case letters, digits, hyphens. Required, and unique.
 	Name string `mapstructure:"name" example:"example-quota"`
 
-	// The stage of the dialogue: connect, ehlo, starttls, mail or rcpt. Empty means any.
+	// The stages of the dialogue in which it is asked, separated by spaces: connect, ehlo, starttls, mail, rcpt. Empty
+	// means all that its class can be said in.
 	Stage string `mapstructure:"stage" example:"rcpt"`
 
-	// The reply code, or its beginning: 550, 55, 5. Empty means any.
-	Code string `mapstructure:"code" example:"452"`
+	// The reply codes, separated by spaces; y and z stand for any digit: 550 554, 45z, 5yz. Empty means 4yz and 5yz.
+	Code string `mapstructure:"code" example:"452 552"`
 
-	// The enhanced code, or its beginning: 5.1.1, 5.1. Empty means any.
-	Enhanced string `mapstructure:"enhanced" example:"4.2.2"`
+	// The enhanced codes, separated by spaces; x, y and z stand for any number: 5.1.1, x.7.z; none for a reply without
+	// one. Empty means any.
+	Enhanced string `mapstructure:"enhanced" example:"x.2.2"`
 
-	// The provider's id, as `verimaild explain` knows it. Empty means any.
-	Provider string `mapstructure:"provider"`
+	// The ids of providers, separated by spaces. Empty means any.
+	Provider string `mapstructure:"provider" example:"google"`
 
-	// Words that must all occur in the text; case does not matter.
+	// Phrases that must all occur in the text. Letter case does not matter.
 	Words []string `mapstructure:"words" example:"[storage]"`
 
-	// Words of which at least one must occur.
+	// Phrases of which at least one must occur.
 	Any []string `mapstructure:"any" example:"[exceeded, \"over limit\"]"`
 
-	// Words of which none may occur.
-	Not []string `mapstructure:"not"`
+	// Phrases of which none may occur.
+	Not []string `mapstructure:"not" example:"[temporarily]"`
 
 	// What the reply means: no_such_mailbox, mailbox_full, source_blocked, … Required.
 	Class string `mapstructure:"class" example:"mailbox_full"`
@@ -161,8 +163,11 @@ type ReplyRule struct {
 	// usual for the class.
 	Scope string `mapstructure:"scope" example:"mailbox"`
 
-	// When asking again can help.
-	Retry time.Duration `mapstructure:"retry" range:"1s..24h" zero:"what the reply or the class says" example:"6h"`
+	// A finer reason within the class, such as no_ptr or harvest. Empty means none.
+	Detail string `mapstructure:"detail"`
+
+	// When asking again can help, if the reply does not say.
+	Retry time.Duration `mapstructure:"retry" range:"1s..24h" zero:"what is usual for the class" example:"6h"`
 }
 
 // Sandbox says what stays on under `serve --sandbox`.
@@ -182,7 +187,6 @@ type Log struct {
 	// One JSON object a line, or text for a terminal.
 	Format string `mapstructure:"format" default:"json" enum:"json,console" reload:"restart"`
 
-	// Write whole addresses into the log. Off, only their domains are written, and whole addresses at level debug
-	// neither.
+	// Write whole addresses into the log. With false, only their domains are written, at level debug too.
 	Addresses bool `mapstructure:"addresses" default:"false"`
 }

@@ -62,7 +62,7 @@ func (w *walker) known(k *key, name *yaml.Node, path string, lines map[string]in
 		w.fault(name, path, "a key must be a plain word, not "+describe(name), "")
 		return nil
 	}
-	full := join(path, clip(name.Value))
+	full := join(path, printable(name.Value))
 	if first, again := lines[name.Value]; again {
 		w.fault(name, full, fmt.Sprintf("is set twice; the first is in line %d", first), "")
 		return nil
@@ -93,7 +93,7 @@ func (w *walker) read(k *key, n *yaml.Node, path string) any {
 }
 
 func (w *walker) sections(k *key, n *yaml.Node, path string) any {
-	list := []any{}
+	var list []any
 	for i, item := range w.items(n, path) {
 		at := index(path, i)
 		if w.isShared(item, at) {
@@ -165,7 +165,7 @@ func (k *key) misfit(n *yaml.Node) string {
 	switch {
 	case n.Kind != yaml.ScalarNode:
 		return fmt.Sprintf("must be %s, not %s", k.scalar.want, describe(n))
-	case isNull(n) && k.scalar.tag == "" && k.bounds == nil:
+	case isNull(n) && k.scalar.name == "text" && k.enum == nil:
 		return "has no value; for none, write \"\" or leave the key out"
 	case isNull(n):
 		return "has no value; leave the key out for its default"
