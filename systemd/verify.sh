@@ -30,7 +30,7 @@ echo "verimaild.service: fine"
 
 if command -v systemd-sysusers >/dev/null; then
 	# An empty root: whether this machine has the user already makes no difference.
-	mkdir "$dir/root"
+	mkdir -p "$dir/root/etc"
 	said=$(systemd-sysusers --root="$dir/root" "$here/verimaild.sysusers.conf" 2>&1) || { printf '%s\n' "$said" >&2; exit 1; }
 	grep -q '^verimaild:' "$dir/root/etc/passwd"
 	grep -q '^verimaild:' "$dir/root/etc/group"
