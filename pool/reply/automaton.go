@@ -1,0 +1,100 @@
+package reply
+
+// An automaton finds many pieces of text at once, in one pass over the squeezed text (Aho and Corasick, 1975).
+// It is made once and only read afterwards.
+type automaton struct {
+	root  [256]int32 // Where the root goes; itself (0) for bytes that begin no piece.
+	nodes []node
+	edges []edge
+	outs  []int32 // Piece ids, grouped by node.
+}
+
+// A node is a prefix of at least one piece.
+type node struct {
+	edge, edges   int32 // Its edges: a range of automaton.edges.
+	fail          int32 // The longest proper suffix that is a node too.
+	report        int32 // The nearest node, itself or by fail, at which a piece ends; 0 if none.
+	out, outCount int32 // The pieces that end here: a range of automaton.outs.
+}
+
+type edge struct {
+	to int32
+	b  byte
+}
+
+// trie is an automaton in the making.
+type trie struct {
+	next []map[byte]int32
+	outs [][]int32
+}
+
+func newTrie() *trie {
+	return &trie{next: []map[byte]int32{nil}, outs: [][]int32{nil}}
+}
+
+// add makes the automaton report id where text ends.
+func (t *trie) add(text string, id int32) {
+	n := int32(0)
+	for i := range len(text) {
+		to, ok := t.next[n][text[i]]
+		if !ok {
+			to = int32(len(t.next))
+			if t.next[n] == nil {
+				t.next[n] = make(map[byte]int32, 1)
+			}
+			t.next[n][text[i]] = to
+			t.next, t.outs = append(t.next, nil), append(t.outs, nil)
+		}
+		n = to
+	}
+	t.outs[n] = append(t.outs[n], id)
+}
+
+// build lays the trie out flat and links each node to its suffix, breadth first.
+func (t *trie) build() *automaton {
+	a := &automaton{nodes: make([]node, len(t.next))}
+	for b := range 256 {
+		a.root[b] = t.next[0][byte(b)]
+	}
+	queue := make([]int32, 0, len(t.next))
+	queue = append(queue, 0)
+	for len(queue) > 0 {
+		n := queue[0]
+		queue = queue[1:]
+		nd := &a.nodes[n]
+		nd.out, nd.outCount = int32(len(a.outs)), int32(len(t.outs[n]))
+		a.outs = append(a.outs, t.outs[n]...)
+		nd.report = n
+		if nd.outCount == 0 {
+			nd.report = a.nodes[nd.fail].report
+		}
+		nd.edge = int32(len(a.edges))
+		for b := range 256 {
+			to, ok := t.next[n][byte(b)]
+			if !ok {
+				continue
+			}
+			a.edges = append(a.edges, edge{to: to, b: byte(b)})
+			if n != 0 {
+				a.nodes[to].fail = a.step(nd.fail, byte(b))
+			}
+			queue = append(queue, to)
+		}
+		nd.edges = int32(len(a.edges)) - nd.edge
+	}
+	return a
+}
+
+// step goes from node n by byte b.
+func (a *automaton) step(n int32, b byte) int32 {
+	for n != 0 {
+		nd := &a.nodes[n]
+		for _, e := range a.edges[nd.edge : nd.edge+nd.edges] {
+			if e.b == b {
+				return e.to
+			}
+		}
+		n = nd.fail
+	}
+	return a.root[b]
+}
