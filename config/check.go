@@ -79,12 +79,12 @@ func (k *checker) resolver() {
 // hostPort reads host:port, or host with port 53. A host is an IP address, in brackets if it is of IPv6 and a port
 // follows, or a name.
 func hostPort(s string) (string, error) {
-	if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
-		return net.JoinHostPort(a.String(), "53"), nil
-	}
 	host, port, err := net.SplitHostPort(s)
-	if err != nil {
+	if err != nil { // No port, or an IPv6 address without brackets.
 		host, port = s, "53"
+		if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(inner, "]") {
+			host = strings.TrimSuffix(inner, "]")
+		}
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", errors.New("has no port from 1 to 65535 after its colon")

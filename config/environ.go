@@ -74,30 +74,25 @@ func ours(environ []string) []string {
 
 // nearestVariable is the hint for a variable that stands for no key: one that ends in the same words, or the nearest.
 func nearestVariable(name string, byName map[string]*key) string {
-	var names []string
+	word := strings.TrimPrefix(name, prefix)
+	var words []string // Without the prefix, so that it does not count as likeness.
 	for n, k := range byName {
 		if k.leaf() {
-			names = append(names, n)
+			words = append(words, strings.TrimPrefix(n, prefix))
 		}
 	}
-	slices.Sort(names)
-	for _, n := range names {
-		if strings.HasSuffix(n, "_"+strings.TrimPrefix(name, prefix)) {
-			return "did you mean " + n + "?"
+	slices.Sort(words)
+	near := nearest(word, words)
+	for _, w := range words {
+		if strings.HasSuffix(w, "_"+word) {
+			near = w
+			break
 		}
 	}
-	if near := nearest(strings.TrimPrefix(name, prefix), trimAll(names)); near != "" {
-		return "did you mean " + prefix + near + "?"
+	if near == "" {
+		return ""
 	}
-	return ""
-}
-
-func trimAll(names []string) []string {
-	short := make([]string, len(names))
-	for i, n := range names {
-		short[i] = strings.TrimPrefix(n, prefix)
-	}
-	return short
+	return "did you mean " + prefix + near + "?"
 }
 
 // resolve makes v absolute if it is a path or a list of paths.

@@ -8,45 +8,49 @@ import (
 	"testing"
 )
 
+// otherValues are values that no key of the type has by default, and otherwise those for single keys.
+var otherValues = map[string]string{
+	"mode": "0600", "duration": "90s", "number": "1234", "network": "10.0.0.0/8", "text": "other",
+	"egress.sender": "ada@example.org", "egress.tls": "never", "log.level": "debug", "log.format": "console",
+	"egress.limits.sessions": "7", "egress.limits.recipients_per_transaction": "7",
+	"resolver.timeout": "5s", "cache.mail_hosts.max": "7h", "cache.mail_hosts.hard": "25h",
+	"cache.mailbox_accepted.hard": "8000h", "cache.mailbox_not_found.hard": "8000h", "cache.mailbox_disabled.hard": "8000h",
+	"cache.mailbox_full.hard": "8000h", "cache.accepts_all.hard": "8000h", "cache.refuses_made_up.hard": "8000h",
+}
+
+// otherValue is a right value for k that is not its default.
+func otherValue(k *key) string {
+	if k.scalar.name == "boolean" {
+		return map[string]string{"true": "FALSE", "false": "True"}[k.def]
+	}
+	if text, ok := otherValues[k.path]; ok {
+		return text
+	}
+	return otherValues[k.scalar.name]
+}
+
 // TestEnvironmentSetsEveryKey is about viper's first trap: it ignores the environment for keys that have no default.
 func TestEnvironmentSetsEveryKey(t *testing.T) {
-	other := map[string]string{
-		"mode": "0600", "duration": "90s", "number": "1234", "boolean": "true", "network": "10.0.0.0/8", "text": "other",
-	}
-	special := map[string]string{
-		"egress.sender": "ada@example.org", "egress.tls": "never", "log.level": "debug", "log.format": "console",
-		"resolver.timeout": "5s", "cache.mail_hosts.max": "7h", "cache.mail_hosts.hard": "25h",
-		"egress.limits.ramp": "false", "policy.role": "false", "policy.disposable": "false", "policy.privacy_relay": "false",
-		"egress.limits.sessions": "7", "egress.limits.recipients_per_transaction": "7",
-	}
 	tree().all(func(k *key) {
-		if !k.leaf() {
-			return
+		if k.leaf() {
+			t.Run(k.path, func(t *testing.T) { testEnvironmentSets(t, k) })
 		}
-		t.Run(k.path, func(t *testing.T) {
-			text, ok := special[k.path]
-			if !ok {
-				text = other[k.scalar.name]
-			}
-			if strings.HasPrefix(k.path, "cache.") && strings.HasSuffix(k.path, ".hard") {
-				text = "8000h"
-			}
-			if k.path == "cache.mail_hosts.hard" {
-				text = "25h"
-			}
-			c, err := load("", host{root: true, environ: []string{variable(k.path) + "=" + text}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			live, restart := Diff(Default(true, nil), c)
-			if got := slices.Concat(live, restart); !slices.Equal(got, []string{k.path}) {
-				t.Errorf("with %s=%s these keys differ from the defaults: %q", variable(k.path), text, got)
-			}
-			if !c.IsSet(k.path) {
-				t.Errorf("IsSet(%q) = false", k.path)
-			}
-		})
 	})
+}
+
+func testEnvironmentSets(t *testing.T, k *key) {
+	entry := variable(k.path) + "=" + otherValue(k)
+	c, err := load("", host{root: true, environ: []string{entry}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, restart := Diff(Default(true, nil), c)
+	if got := slices.Concat(live, restart); !slices.Equal(got, []string{k.path}) {
+		t.Errorf("with %s these keys differ from the defaults: %q", entry, got)
+	}
+	if !c.IsSet(k.path) {
+		t.Errorf("IsSet(%q) = false", k.path)
+	}
 }
 
 func TestEnvironmentWins(t *testing.T) {
@@ -87,6 +91,8 @@ func TestEnvironmentFaults(t *testing.T) {
 		{"a section", "VERIMAILD_EGRESS=x", "VERIMAILD_EGRESS: egress: cannot be set by a variable, only in the file"},
 		{"a list of sections", "VERIMAILD_EGRESS_SOURCES=x", "VERIMAILD_EGRESS_SOURCES: egress.sources: cannot be set by a variable, only in the file"},
 		{"a number", "VERIMAILD_EGRESS_PORT=smtp", `VERIMAILD_EGRESS_PORT: egress.port: "smtp" is not a whole number in decimal digits`},
+		{"a number that is too large", "VERIMAILD_EGRESS_PORT=99999999999999999999", `VERIMAILD_EGRESS_PORT: egress.port: "99999999999999999999" is too large`},
+		{"a boolean", "VERIMAILD_POLICY_ROLE=yes", `VERIMAILD_POLICY_ROLE: policy.role: "yes" is not true or false`},
 		{"an empty number", "VERIMAILD_EGRESS_PORT=", `VERIMAILD_EGRESS_PORT: egress.port: "" is not a whole number in decimal digits`},
 		{"a duration without unit", "VERIMAILD_EGRESS_LIMITS_IDLE=60", `VERIMAILD_EGRESS_LIMITS_IDLE: egress.limits.idle: "60" has no unit: write 60s, 60m or 60h`},
 		{"an enum", "VERIMAILD_LOG_LEVEL=warning", `VERIMAILD_LOG_LEVEL: log.level: "warning" is not one of debug, info, warn, error (did you mean "warn"?)`},
@@ -100,6 +106,14 @@ func TestEnvironmentFaults(t *testing.T) {
 				t.Errorf("load with %s = %v, want %q", row.entry, err, "environment "+row.want)
 			}
 		})
+	}
+}
+
+// TestLoadFromEnvironment goes through the exported function, whoever runs the test.
+func TestLoadFromEnvironment(t *testing.T) {
+	c, err := Load(write(t, "{}"), []string{"HOME=/home/ada", "VERIMAILD_LOG_LEVEL=warn"})
+	if err != nil || c.Log.Level != "warn" {
+		t.Errorf("Load = %+v, %v, want log level warn", c, err)
 	}
 }
 

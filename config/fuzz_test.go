@@ -53,7 +53,7 @@ func checkFaults(t *testing.T, text string, err error) {
 			t.Errorf("the message of a fault is %q", f.Error())
 		}
 		if f.Line < 0 || f.Line > strings.Count(text, "\n")+1 {
-			t.Errorf("a fault in line %d of %d", f.Line, strings.Count(text, "\n")+1)
+			t.Errorf("%q: a fault in line %d of %d", f.Error(), f.Line, strings.Count(text, "\n")+1)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -24,7 +25,7 @@ func readFile(path string) (string, Faults) {
 	if err != nil {
 		return "", Faults{unreadable(path, err)}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // Nothing was written.
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return "", Faults{{File: path, Problem: "is a directory; the path of the file is needed"}}
 	}
@@ -55,7 +56,7 @@ func parse(text string) (*yaml.Node, Faults) {
 	}
 	lines := &lineReader{text: text}
 	dec := yaml.NewDecoder(lines)
-	root, err := decode(dec)
+	doc, err := decode(dec)
 	if errors.Is(err, io.EOF) {
 		return nil, nil
 	}
@@ -65,38 +66,39 @@ func parse(text string) (*yaml.Node, Faults) {
 	second, err := decode(dec)
 	switch {
 	case errors.Is(err, io.EOF):
-		return root, nil
+		return doc.Content[0], nil
 	case err != nil:
 		return nil, syntaxFaults(text, lines.read, err)
 	}
 	return nil, Faults{{Line: second.Line, Column: second.Column, Problem: "a second YAML document starts here; there may be only one"}}
 }
 
-// decode is the content of the next document. The parser panics on a few malformed inputs; here that is an error.
-func decode(dec *yaml.Decoder) (root *yaml.Node, err error) {
+// decode is the next document, a node with one node in it. The parser panics on a few malformed inputs; here that is
+// an error.
+func decode(dec *yaml.Decoder) (doc *yaml.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("yaml: the parser gave up: %v", r)
 		}
 	}()
-	var doc yaml.Node
-	if err := dec.Decode(&doc); err != nil {
+	doc = new(yaml.Node)
+	if err := dec.Decode(doc); err != nil {
 		return nil, err
 	}
-	if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
-		return doc.Content[0], nil
-	}
-	return &doc, nil
+	return doc, nil
 }
 
-// badCharacter finds the first character that no text file has. YAML itself would read UTF-16 too.
+// badCharacter finds the first character that no text file has. YAML itself would read UTF-16 too, and it would end
+// lines, comments among them, where few editors do.
 func badCharacter(text string) (Fault, bool) {
 	line, column := 1, 1
 	for i, r := range text {
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
 			return Fault{Line: line, Column: column, Problem: fmt.Sprintf("is not UTF-8 text: byte 0x%02x", text[i])}, true
-		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f:
+		case r == '\r' && !strings.HasPrefix(text[i:], "\r\n"), r == 0x85, r == 0x2028, r == 0x2029:
+			return Fault{Line: line, Column: column, Problem: fmt.Sprintf("is not text: U+%04X ends no line here; write a line feed", r)}, true
+		case r != '\t' && r != '\n' && r != '\r' && unicode.IsControl(r):
 			return Fault{Line: line, Column: column, Problem: fmt.Sprintf("is not text: control character U+%04X", r)}, true
 		case r == '\n':
 			line, column = line+1, 0

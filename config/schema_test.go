@@ -10,32 +10,39 @@ import (
 
 // TestEveryKey holds what each field of the tree must have.
 func TestEveryKey(t *testing.T) {
-	variables := map[string]string{fileVariable: "the file", socketVariable: "the client's socket"}
 	tree().all(func(k *key) {
-		if k.path == "" {
+		if k.path != "" {
+			t.Run(k.path, func(t *testing.T) { testKey(t, k) })
+		}
+	})
+}
+
+func testKey(t *testing.T, k *key) {
+	if d := k.doc(); !strings.HasSuffix(d, ".") {
+		t.Errorf("its comment %q is not a sentence", d)
+	}
+	if k.reload != reloadLive && k.reload != reloadRestart {
+		t.Errorf("reload = %q, want live or restart", k.reload)
+	}
+	if k.leaf() && k.shape == value && !k.hasDef && k.example == "" {
+		t.Error("it has neither a default nor an example")
+	}
+	if k.leaf() {
+		k.defaultValue() // Panics if the tag is wrong, or out of its range.
+	}
+}
+
+// TestVariables holds that no variable stands for two keys.
+func TestVariables(t *testing.T) {
+	paths := map[string]string{fileVariable: "the file", socketVariable: "the client's socket"}
+	tree().all(func(k *key) {
+		if !k.leaf() {
 			return
 		}
-		t.Run(k.path, func(t *testing.T) {
-			if d := k.doc(); !strings.HasSuffix(d, ".") {
-				t.Errorf("its comment %q is not a sentence", d)
-			}
-			if k.reload != reloadLive && k.reload != reloadRestart {
-				t.Errorf("reload = %q, want live or restart", k.reload)
-			}
-			if k.shape == value && k.scalar.tag == "" && !k.list && !k.hasDef && k.example == "" {
-				t.Error("it has neither a default nor an example")
-			}
-			if k.shape == value && k.hasDef {
-				k.defaultValue() // Panics if the tag is wrong, or out of its range.
-			}
-			if !k.leaf() {
-				return
-			}
-			if other := variables[variable(k.path)]; other != "" {
-				t.Errorf("%s and %s have one variable", k.path, other)
-			}
-			variables[variable(k.path)] = k.path
-		})
+		if other := paths[variable(k.path)]; other != "" {
+			t.Errorf("%s stands for %s and for %s", variable(k.path), k.path, other)
+		}
+		paths[variable(k.path)] = k.path
 	})
 }
 
@@ -126,7 +133,7 @@ func TestNearest(t *testing.T) {
 		{"session-age", "session_age"},
 		{"sesions", "sessions"},
 		{"ip4", "ipv4"},
-		{"warning", "warn"},
+		{"warning", ""},
 		{"infos", "info"},
 		{"x", ""},
 		{"", ""},
@@ -136,6 +143,23 @@ func TestNearest(t *testing.T) {
 		t.Run(row.word, func(t *testing.T) {
 			if got := nearest(row.word, words); got != row.want {
 				t.Errorf("nearest(%q) = %q, want %q", row.word, got, row.want)
+			}
+		})
+	}
+}
+
+func TestPart(t *testing.T) {
+	words := []string{"max", "servers", "timeout"}
+	for _, row := range []struct{ word, want string }{
+		{"nameservers", "servers"},
+		{"DNS_TIMEOUT", "timeout"},
+		{"max_age", ""},
+		{"", ""},
+		{strings.Repeat("servers", 100), ""},
+	} {
+		t.Run(row.word, func(t *testing.T) {
+			if got := part(row.word, words); got != row.want {
+				t.Errorf("part(%q) = %q, want %q", row.word, got, row.want)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 )
 
 // sources checks each source, and that they differ.
@@ -75,13 +76,14 @@ func isLabel(s string) bool {
 	if s == "" || len(s) > most || s[0] == '-' || s[len(s)-1] == '-' {
 		return false
 	}
-	for _, r := range s {
-		ascii := r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-		if !ascii && (r < 0x80 || r == 0xfffd) {
-			return false
-		}
-	}
-	return true
+	return strings.IndexFunc(s, func(r rune) bool { return !isLabelRune(r) }) < 0
 }
 
-func isASCII(s string) bool { return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0 }
+func isLabelRune(r rune) bool {
+	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	return letter || '0' <= r && r <= '9' || r == '-' || r >= utf8.RuneSelf && r != utf8.RuneError
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+}

@@ -1,54 +1,65 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
 // didYouMean is the hint for a name that section k does not have: the nearest of its keys; else the same name, or
-// nearly, elsewhere in the tree; else nothing.
+// nearly, elsewhere in the tree; else a key that is a part of the name; else nothing.
 func didYouMean(root, k *key, name string) string {
-	var here, paths []string
+	var here []string
 	for _, c := range k.keys {
 		here = append(here, c.name)
 	}
 	if near := nearest(name, here); near != "" {
-		return "did you mean " + strconv.Quote(near) + "?"
+		return suggestion(near)
 	}
-	root.all(func(c *key) {
-		if c.name != "" && !c.list {
-			paths = append(paths, c.path)
-		}
-	})
+	paths := root.paths()
 	if slices.Contains(paths, name) { // Dots do not nest in YAML.
 		first, rest, _ := strings.Cut(name, ".")
 		return "keys nest: write " + strconv.Quote(rest) + " under " + strconv.Quote(first)
 	}
 	for _, p := range paths {
-		if last := p[strings.LastIndexByte(p, '.')+1:]; last == name {
-			return "did you mean " + strconv.Quote(p) + "?"
+		if strings.HasSuffix(p, "."+name) {
+			return suggestion(p)
 		}
 	}
-	if near := nearest(name, paths); near != "" {
-		return "did you mean " + strconv.Quote(near) + "?"
-	}
-	return ""
+	return suggestion(cmp.Or(nearest(name, paths), part(name, here)))
+}
+
+// paths are those of all keys below k that have one of their own.
+func (k *key) paths() []string {
+	var paths []string
+	k.all(func(c *key) {
+		if c.path != "" && !c.list {
+			paths = append(paths, c.path)
+		}
+	})
+	return paths
 }
 
 // nearestValue is the hint for a value that is not one of k's.
 func (k *key) nearestValue(text string) string {
-	if near := nearest(text, k.enum); near != "" {
-		return "did you mean " + strconv.Quote(near) + "?"
-	}
-	return ""
+	return suggestion(cmp.Or(nearest(text, k.enum), part(text, k.enum)))
 }
 
-// nearest is the candidate with the fewest differences from word, letter case aside; or, if all differ in more than a
-// third of it, the first that is a part of word; or "".
+func suggestion(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "did you mean " + strconv.Quote(s) + "?"
+}
+
+// maxWord is the longest word for which something near is looked for: the time grows with the square.
+const maxWord = 64
+
+// nearest is the candidate with the fewest differences from word, letter case aside, or "" if all differ in more than
+// a third of it.
 func nearest(word string, candidates []string) string {
-	const longest = 64 // No key is longer, and the time grows with the square.
-	if len(word) > longest {
+	if len(word) > maxWord {
 		return ""
 	}
 	word = strings.ToLower(strings.ReplaceAll(word, "-", "_"))
@@ -58,12 +69,17 @@ func nearest(word string, candidates []string) string {
 			best, least = c, d
 		}
 	}
-	if best != "" {
-		return best
+	return best
+}
+
+// part is the first candidate that is a part of word, or "". Short ones do not count: "a" is a part of most.
+func part(word string, candidates []string) string {
+	const tooShort = 3
+	if len(word) > maxWord {
+		return ""
 	}
-	const tooShort = 4 // Anything holds "a" or "max".
 	for _, c := range candidates {
-		if len(c) >= tooShort && strings.Contains(word, c) {
+		if len(c) > tooShort && strings.Contains(strings.ToLower(word), c) {
 			return c
 		}
 	}
