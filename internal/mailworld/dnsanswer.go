@@ -145,10 +145,19 @@ func (z *zone) absent(m *dns.Msg, w *World, name, owner string, kind uint16) {
 			m.Answer = append(m.Answer, &dns.PTR{Hdr: head, Ptr: dns.Fqdn(ptr)})
 			return
 		}
+	} else if z.elsewhere(name) {
+		m.Rcode = dns.RcodeRefused
+		return
 	} else if !z.parents[name] {
 		m.Rcode = dns.RcodeNameError
 	}
 	m.Ns = append(m.Ns, w.soa(name))
+}
+
+// elsewhere reports whether the world has nothing to say about a name.
+func (z *zone) elsewhere(name string) bool {
+	top := name[strings.LastIndexByte(name, '.')+1:]
+	return z.only != nil && top != "arpa" && !slices.Contains(z.only, top)
 }
 
 // reverse returns the host name of an in-addr.arpa name.

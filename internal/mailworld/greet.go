@@ -70,6 +70,7 @@ func (b *Block) matches(w *World, ip netip.Addr) bool {
 
 // ehlo answers EHLO.
 func (s *session) ehlo(c command) bool {
+	s.helo = c.arg
 	s.rec.greeted(c.arg)
 	if s.esmtp && s.b.EHLO.Once {
 		return s.say(c.verb, Say(503, "5.5.1 Invalid command: Already identified"))
@@ -78,7 +79,7 @@ func (s *session) ehlo(c command) bool {
 	if !r.isZero() {
 		return s.say(c.verb, r)
 	}
-	s.helo, s.esmtp, s.tx = c.arg, true, transaction{}
+	s.hello, s.esmtp, s.tx = true, true, transaction{}
 	r = s.b.texts.hello
 	if k := s.b.keywords(s.tls); len(k) > 0 {
 		r.Text += "\n" + strings.Join(k, "\n")
@@ -88,12 +89,13 @@ func (s *session) ehlo(c command) bool {
 
 // heloCommand answers HELO.
 func (s *session) heloCommand(c command) bool {
+	s.helo = c.arg
 	s.rec.greeted(c.arg)
 	r := s.blocked(AtEHLO).or(s.b.EHLO.HELO).or(s.b.replyTo(c.verb, Reply{}))
 	if !r.isZero() {
 		return s.say(c.verb, r)
 	}
-	s.helo, s.tx = c.arg, transaction{}
+	s.hello, s.tx = true, transaction{}
 	return s.say(c.verb, s.b.texts.hello)
 }
 

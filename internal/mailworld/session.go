@@ -32,8 +32,9 @@ type session struct {
 	began  time.Time
 	source netip.AddrPort
 
-	helo     string
-	esmtp    bool
+	helo     string // The name given last, taken or not.
+	hello    bool   // EHLO or HELO was taken.
+	esmtp    bool   // By EHLO.
 	tls      bool
 	tx       transaction
 	counts   sessionCounts

@@ -14,7 +14,8 @@ const acceptPause = 10 * time.Millisecond
 
 // claim takes a /16 and port that no other world has: whoever holds the name server's address over TCP has them.
 // A wildcard listener on the port, of whatever program, makes the bind fail too.
-func (w *World) claim() error {
+// The returned function begins to answer queries.
+func (w *World) claim() (serve func(), err error) {
 	var last error
 	for range claimTries {
 		w.plan = randomPlan()
@@ -30,11 +31,12 @@ func (w *World) claim() error {
 			_ = tcp.Close() // Nothing was accepted yet.
 			continue
 		}
-		w.spawn(tcp, func() { w.acceptDNS(tcp) })
-		w.spawn(udp, func() { w.answerUDP(udp) })
-		return w.place()
+		return func() {
+			w.spawn(tcp, func() { w.acceptDNS(tcp) })
+			w.spawn(udp, func() { w.answerUDP(udp) })
+		}, nil
 	}
-	return fmt.Errorf("mailworld: no free addresses after %d tries: %w", claimTries, last)
+	return nil, fmt.Errorf("mailworld: no free addresses after %d tries: %w", claimTries, last)
 }
 
 // listen opens the listeners of all hosts.

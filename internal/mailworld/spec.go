@@ -17,6 +17,9 @@ type Spec struct {
 	// Find supplies domains that are not listed, for worlds too large to write down. It is asked once for each name,
 	// in lower case and without a final dot, and must be safe for concurrent use.
 	Find func(name string) (Domain, bool)
+	// Only, unless it is nil, are the top-level domains that the name server answers for; queries for names elsewhere,
+	// if no Domain has them, are REFUSED.
+	Only []string
 	// RTT is the simulated round trip between any client and any host: a connection costs one,
 	// bytes take half of it each way, a UDP query costs one.
 	RTT time.Duration

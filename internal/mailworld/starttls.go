@@ -72,7 +72,7 @@ func (s *session) handshake() bool {
 		return false
 	}
 	s.conn, s.r = conn, bufio.NewReaderSize(conn, maxLine)
-	s.tls, s.esmtp, s.helo, s.tx = true, false, "", transaction{}
+	s.tls, s.hello, s.esmtp, s.tx = true, false, false, transaction{}
 	s.rec.mu.Lock()
 	s.rec.s.TLS = true
 	s.rec.mu.Unlock()

@@ -44,7 +44,7 @@ func (s *session) mailReply(path, params string) Reply {
 	if l := s.b.Limits.Transactions; l.passed(s.counts.mails) {
 		return l.Reply.or(Say(421, "4.7.0 {host} Error: too many messages in this session"))
 	}
-	if s.helo == "" {
+	if !s.hello {
 		return Say(503, "5.5.1 Error: send HELO/EHLO first")
 	}
 	if s.b.TLS.Required && !s.tls {

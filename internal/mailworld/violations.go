@@ -199,7 +199,7 @@ func (s *session) countIdleTalk(verb string) {
 			n.errors++
 		}
 	case "EHLO", "HELO":
-		if s.helo != "" {
+		if s.hello {
 			n.nonMail++
 		}
 	}

@@ -62,10 +62,16 @@ func Start(spec Spec) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.claim(); err != nil {
+	serve, err := w.claim()
+	if err != nil {
 		return nil, err
 	}
+	placed := w.place()
 	w.zone.build(w)
+	serve()
+	if placed != nil {
+		return nil, errors.Join(placed, w.Close())
+	}
 	if err := w.listen(); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}

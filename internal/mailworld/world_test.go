@@ -57,10 +57,12 @@ func inMemory(t *testing.T, s mailworld.Spec, f func(t *testing.T, w *mailworld.
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer func() { // Not in a Cleanup, which runs outside the bubble.
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		f(t, w)
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 }
 
@@ -76,6 +78,17 @@ func dial(t *testing.T, w *mailworld.World, n int) *peer {
 	t.Helper()
 	c, err := w.Dial(t.Context(), netip.AddrPortFrom(w.SourceAddr(n), 0), w.HostAddr(host))
 	if err != nil {
+		t.Fatal(err)
+	}
+	return newPeer(t, c)
+}
+
+// patience bounds everything that a peer does.
+const patience = time.Hour
+
+func newPeer(t *testing.T, c net.Conn) *peer {
+	t.Helper()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	return &peer{t, c, textproto.NewConn(c)}

@@ -20,6 +20,7 @@ type zone struct {
 	parents map[string]bool // Names that exist because names below them do.
 	ptr     map[netip.Addr]string
 	find    func(string) (Domain, bool)
+	only    []string
 }
 
 // A domain is a Domain in its world.
@@ -37,7 +38,7 @@ func (z *zone) build(w *World) {
 	z.static = make(map[string]*domain, len(w.spec.Domains)+len(w.spec.Hosts))
 	z.parents = make(map[string]bool)
 	z.ptr = make(map[netip.Addr]string)
-	z.find = w.spec.Find
+	z.find, z.only = w.spec.Find, w.spec.Only
 	for i := range w.spec.Hosts {
 		h := w.hosts[canonical(w.spec.Hosts[i].Name)]
 		z.add(Domain{Name: h.name, Addrs: slices.Concat(h.dead, h.addrs)})
