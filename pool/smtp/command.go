@@ -26,6 +26,15 @@ type Transaction struct {
 // commands is how many commands t consists of.
 func (t *Transaction) commands() int { return len(t.Recipients) + 2 }
 
+// octets is how many octets they have, or a few more.
+func (t *Transaction) octets() int {
+	n := len("MAIL FROM:<> SMTPUTF8\r\nRSET\r\n") + len(t.ReversePath)
+	for _, r := range t.Recipients {
+		n += len("RCPT TO:<>\r\n") + len(r)
+	}
+	return n
+}
+
 // check reports what about t must not be sent.
 func (t *Transaction) check() error {
 	if t.ReversePath == "" {

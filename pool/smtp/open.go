@@ -204,7 +204,7 @@ func (o *opening) stray() *Error {
 	reply, err := o.s.in.readReply()
 	switch {
 	case err != nil:
-		return readError(o.stage, err)
+		return &Error{Stage: o.stage, Kind: KindProtocol, Err: err}
 	case reply.Code == 421:
 		return &Error{Stage: o.stage, Kind: KindReply, Reply: reply}
 	default:

@@ -24,19 +24,18 @@ func cutLine[T []byte | string](line T) (code int, more bool, text T, ok bool) {
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
-// ParseReplyText reads a reply that was written down, such as a line of a log: "550 5.1.1 No such user", several
-// lines of that form, or the text alone with its code and enhanced code given beside it. A code that is not given
-// (0) is taken from the text, and stays 0 if there is none; an enhanced code that is not given or does not fit the
-// code likewise. The reply's times are zero.
+// ParseReplyText reads a reply that was written down, such as in a log: "550 5.1.1 No such user", several lines of
+// that form, or the text alone with its code and enhanced code given beside it. Lines may also be joined by a "\n" in
+// letters, as a shell hands it over, or by a space, as Postfix logs them. A code that is not given (0) is taken from
+// the text, and stays 0 if there is none; an enhanced code that is not given, or whose class is not the code's,
+// likewise. The reply's times are zero.
 func ParseReplyText(code int, enhanced, text string) Reply {
 	var r Reply
 	if code >= 200 && code <= 599 {
 		r.Code = code
 	}
-	given, _ := cutEnhanced(strings.TrimSpace(enhanced), classOf(r.Code, enhanced))
 	kept := 0
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\r\n")
+	for _, line := range splitWritten(text) {
 		if c, _, rest, ok := cutLine(line); ok && (r.Code == 0 || r.Code == c) {
 			r.Code, line = c, rest
 		}
@@ -46,13 +45,26 @@ func ParseReplyText(code int, enhanced, text string) Reply {
 		}
 		kept = keepLine(&r, rest, kept)
 	}
-	if given != (EnhancedCode{}) && (r.Code == 0 || int(given.Class) == r.Code/100) {
-		r.Enhanced = given
-	}
-	if len(r.Lines) == 0 {
-		r.Lines = []string{""}
+	enhanced = strings.TrimSpace(enhanced)
+	if c, _ := cutEnhanced(enhanced, classOf(r.Code, enhanced)); c != (EnhancedCode{}) {
+		r.Enhanced = c
 	}
 	return r
+}
+
+// splitWritten cuts a written reply into its lines, at least one.
+func splitWritten(text string) []string {
+	text = strings.Trim(text, "\r\n")
+	text = strings.NewReplacer("\r\n", "\n", `\r\n`, "\n", `\n`, "\n").Replace(text)
+	lines := strings.Split(text, "\n")
+	last := lines[len(lines)-1]
+	if _, more, _, ok := cutLine(last); !ok || !more {
+		return lines
+	}
+	// The last line says that another follows: it is in the same line then.
+	code := last[:3]
+	last = strings.NewReplacer(" "+code+"-", "\n"+code+"-", " "+code+" ", "\n"+code+" ").Replace(last)
+	return append(lines[:len(lines)-1], strings.Split(last, "\n")...)
 }
 
 // classOf is the class that an enhanced code given beside a reply must have: the code's, or without a code its own.

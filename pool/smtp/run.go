@@ -3,6 +3,7 @@ package smtp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -107,14 +108,17 @@ func (s *Session) cancel(id uint64, cause error) {
 
 // burst writes all commands at once.
 func (s *Session) burst(txs []Transaction) error {
-	n := 0
-	s.out = s.out[:0]
-	for c := (cursor{0, cmdMAIL}); c.tx < len(txs); c = c.next(txs) {
-		s.out = appendCommand(s.out, txs, c)
-		n++
+	n, octets := 0, 0
+	for i := range txs {
+		n += txs[i].commands()
+		octets += txs[i].octets()
 	}
 	if n == 0 {
 		return nil
+	}
+	s.out = slices.Grow(s.out[:0], octets)
+	for c := (cursor{0, cmdMAIL}); c.tx < len(txs); c = c.next(txs) {
+		s.out = appendCommand(s.out, txs, c)
 	}
 	if _, e := s.fly(cursor{0, cmdMAIL}, n); e != nil {
 		return e
