@@ -13,11 +13,11 @@ type Egress struct {
 	Sender string `mapstructure:"sender" example:"probe@egress.example.net"`
 
 	// The port of mail servers. Anything but 25 is for tests.
-	Port int `mapstructure:"port" default:"25" range:"1..65535" reload:"restart"`
+	Port int `mapstructure:"port" default:"25" range:"1..65535"`
 
 	// Whether STARTTLS is used: never; opportunistic, where it is offered and works; required, so that no server is
 	// asked without it. Certificates are not checked, as is usual between mail servers.
-	TLS TLS `mapstructure:"tls" default:"opportunistic" enum:"never,opportunistic,required" reload:"restart"`
+	TLS TLS `mapstructure:"tls" default:"opportunistic" enum:"never,opportunistic,required"`
 
 	// Networks that are not public and may be dialled all the same, in CIDR form. Otherwise an MX that leads to
 	// 127.0.0.1 or 10.0.0.5 is never dialled.
@@ -28,7 +28,7 @@ type Egress struct {
 
 	// The local addresses from which mail servers are asked. An empty list means one source: the address that the
 	// kernel chooses, and the host's full name in EHLO.
-	Sources []Source `mapstructure:"sources" reload:"restart"`
+	Sources []Source `mapstructure:"sources"`
 
 	// What the daemon allows itself at a site, that is at one set of MX hosts, where nothing more precise is known.
 	// These are ceilings: it starts below them and rises on evidence.

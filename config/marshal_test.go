@@ -130,7 +130,7 @@ func TestDiff(t *testing.T) {
 		{"a default written out", base + "log: {level: info}\nnever_probe: []\n", nil, nil},
 		{"live", strings.Replace(base, "sessions: 2", "sessions: 0", 1) + "never_probe: [b.example]\n", []string{"egress.limits.sessions", "never_probe"}, nil},
 		{"restart", base + "socket: {mode: \"0600\"}\nstate_dir: /srv\n", nil, []string{"socket.mode", "state_dir"}},
-		{"a key in a source", strings.Replace(base, "name: a", "name: b", 1), nil, []string{"egress.sources"}},
+		{"a key in a source", strings.Replace(base, "name: a", "name: b", 1), []string{"egress.sources"}, nil},
 		{"both in one section", base + "log: {level: debug, format: console}\n", []string{"log.level"}, []string{"log.format"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
