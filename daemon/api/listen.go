@@ -65,6 +65,11 @@ func Listen(s Socket) (*Listener, error) {
 	if err := makeDir(filepath.Dir(s.Path)); err != nil {
 		return nil, err
 	}
+	release, err := lockStart(s.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if err := s.removeStale(); err != nil {
 		return nil, err
 	}
@@ -133,7 +138,7 @@ func bind(path string) (*Listener, error) {
 	l, err := private.Listen(context.Background(), "unix", path)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("%s: %w", path, ErrSocketInUse) // It came up since removeStale.
+			return nil, fmt.Errorf("%s: %w", path, ErrSocketInUse) // By a program that does not take the lock.
 		}
 		return nil, fmt.Errorf("socket: %w", err)
 	}

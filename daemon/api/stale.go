@@ -17,31 +17,23 @@ import (
 const dialStale = time.Second
 
 // removeStale removes the socket that a daemon left behind when it was killed. It returns nil if the path is free.
+// The caller holds the lock of the start.
 func (s *Socket) removeStale() error {
-	before, err := os.Lstat(s.Path)
+	info, err := os.Lstat(s.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	if before.Mode().Type() != fs.ModeSocket {
+	if info.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("%s: %w", s.Path, ErrNotSocket)
 	}
-	if st, ok := before.Sys().(*syscall.Stat_t); ok && os.Geteuid() != 0 && int(st.Uid) != os.Geteuid() {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && os.Geteuid() != 0 && int(st.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s: %w (uid %d)", s.Path, ErrNotOurs, st.Uid)
 	}
 	if err := dead(s.Path); err != nil {
 		return err
-	}
-	// Another daemon may have come up meanwhile. What remains of that race, microseconds, is closed by the lock on
-	// the state directory, which a daemon takes before it listens.
-	after, err := os.Lstat(s.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil || !os.SameFile(before, after) {
-		return fmt.Errorf("%s: %w", s.Path, ErrSocketInUse)
 	}
 	s.Logger.Info("removing the socket of a daemon that is gone", zap.String("path", s.Path))
 	if err := os.Remove(s.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
