@@ -165,6 +165,8 @@ func expiry(item *badger.Item) time.Time {
 // counts are what [Store.Stats] reports.
 type counts struct {
 	written, commits, dropped, failed, damaged atomic.Uint64
+
+	queued, finished atomic.Uint64 // Requests.
 }
 
 // gate lets readers in until it is closed, and closing waits until they have left. Unlike a sync.RWMutex it may be

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // A Batch gathers writes to several record sets of one store. [Store.Commit] writes them all or none. The zero Batch
@@ -48,22 +49,37 @@ func (s *Store) commit(ctx context.Context, r *request) error {
 	return s.writer.write(ctx, r)
 }
 
-// commitAsync queues a write that nobody waits for. A full queue makes the caller wait in the durable store; the
-// other store drops the write, so that a slow disk slows nobody down.
+// commitAsync queues a write that nobody waits for. It waits while the queue is full.
 func (s *Store) commitAsync(ctx context.Context, r *request) error {
 	if s.db == nil {
-		s.counts.dropped.Add(uint64(len(r.ops)))
 		return s.unused()
 	}
 	if err := s.writer.check(r); err != nil {
 		return err
 	}
-	err := s.writer.enqueue(ctx, r, !s.tune.durable)
-	if errors.Is(err, ErrQueueFull) {
+	return s.writer.enqueue(ctx, r)
+}
+
+// tryCommit queues a write, or drops it if the queue is full.
+func (s *Store) tryCommit(r *request) error {
+	err := s.unused()
+	if s.db != nil {
+		if err = s.writer.check(r); err == nil {
+			err = s.writer.tryEnqueue(r)
+		}
+	}
+	if err != nil {
 		s.counts.dropped.Add(uint64(len(r.ops)))
 	}
 	return err
 }
+
+// Mark tells how far the queue of writes reaches now: when [Store.Reached] has come to it, all that was queued
+// before has been written, or has failed.
+func (s *Store) Mark() uint64 { return s.counts.queued.Load() }
+
+// Reached tells how far the queue has been worked off.
+func (s *Store) Reached() uint64 { return s.counts.finished.Load() }
 
 // Flush waits until everything queued before it is written.
 func (s *Store) Flush(ctx context.Context) error {
@@ -79,7 +95,15 @@ func (s *Store) drop(ctx context.Context, prefixes ...[]byte) error {
 	if s.db == nil {
 		return nil
 	}
-	return s.writer.write(ctx, &request{alone: func() error { return s.db.DropPrefix(prefixes...) }})
+	return s.writer.write(ctx, &request{alone: func() error {
+		if err := s.writer.room(s.tune.deleteReserve); err != nil {
+			return err
+		}
+		if err := s.db.DropPrefix(prefixes...); err != nil {
+			return fmt.Errorf("drop from the %s store: %w", s.tune.name, err)
+		}
+		return nil
+	}})
 }
 
 func (s *Store) unused() error {

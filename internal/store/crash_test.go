@@ -57,7 +57,7 @@ func childWrite(dir string) error {
 		wg.Go(func() {
 			for n := first; ; n++ {
 				key := fmt.Sprintf("k%02d", w+4*(n%(crashKeys/4)))
-				if err := cache.PutAsync(context.Background(), []byte(key), value(key, n), 0); err != nil {
+				if err := cache.TryPut([]byte(key), value(key, n), 0); err != nil {
 					fmt.Println("error:", err)
 				}
 				if err := state.Put(context.Background(), []byte(key), value(key, n), 0); err != nil {

@@ -103,6 +103,9 @@ var damages = map[string]func(path string, b []byte) error{
 // TestDamagedFiles damages each kind of file of both stores in each way. A damaged cache must not stop a start; a
 // damaged state store must say so, or lose nothing. Neither may end the process.
 func TestDamagedFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts many processes")
+	}
 	pristine := fill(t)
 	for _, store := range []string{cacheName, stateName} {
 		for _, pattern := range []string{"*.sst", "MANIFEST", "KEYREGISTRY", "*.vlog"} {

@@ -50,6 +50,9 @@ func TestClosedStore(t *testing.T) {
 	if err := r.PutAsync(t.Context(), []byte("a"), "1", 0); !errors.Is(err, ErrClosed) {
 		t.Errorf("PutAsync after Close = %v, want ErrClosed", err)
 	}
+	if err := r.TryPut([]byte("a"), "1", 0); !errors.Is(err, ErrClosed) {
+		t.Errorf("TryPut after Close = %v, want ErrClosed", err)
+	}
 	for _, err := range r.Scan(Range{}) {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("Scan after Close = %v, want ErrClosed", err)

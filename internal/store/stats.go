@@ -11,7 +11,7 @@ type Stats struct {
 	InUse   bool   // False if the store was left unused for want of room.
 	Written uint64 // Writes and deletions.
 	Commits uint64 // Transactions that they took.
-	Dropped uint64 // Asynchronous writes that were given up: the queue was full, or the store is not in use.
+	Dropped uint64 // Writes that were not even queued: the queue was full, or the store is not in use.
 	Failed  uint64 // Writes that failed, for want of room or otherwise.
 	Damaged uint64 // Reads that met a damaged block.
 	Waiting int64  // Bytes in the queue.

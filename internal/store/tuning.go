@@ -15,8 +15,7 @@ type tuning struct {
 	memTable int64
 	maxValue int // The longest value, in bytes.
 
-	// queue is how many writes may wait, queueBytes how many bytes of them. A durable store lets writers wait then,
-	// the other drops what they bring.
+	// queue is how many writes may wait, queueBytes how many bytes of those that would rather be dropped.
 	queue      int
 	queueBytes int64
 	groupOps   int // The most writes in one commit.

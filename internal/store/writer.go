@@ -16,7 +16,7 @@ var (
 	// ErrTooLarge is returned for a value or a batch that is larger than a store takes.
 	ErrTooLarge = errors.New("store: value or batch too large")
 
-	// ErrQueueFull is returned for an asynchronous write that the cache store dropped because too many were waiting.
+	// ErrQueueFull is returned for a write that was dropped because too many were waiting.
 	ErrQueueFull = errors.New("store: write queue full")
 )
 
@@ -101,33 +101,47 @@ func (w *writer) check(r *request) error {
 	return nil
 }
 
-// enqueue gives r to the writer. It blocks while the queue is full, unless drop says to give up then.
-func (w *writer) enqueue(ctx context.Context, r *request, drop bool) error {
+// enqueue gives r to the writer. It blocks while the queue is full.
+func (w *writer) enqueue(ctx context.Context, r *request) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
 		return ErrClosed
 	}
-	if w.waiting.Add(r.size) > w.s.tune.queueBytes && drop {
-		w.waiting.Add(-r.size)
-		return ErrQueueFull
-	}
-	if drop {
-		select {
-		case w.queue <- r:
-			return nil
-		default:
-			w.waiting.Add(-r.size)
-			return ErrQueueFull
-		}
-	}
+	w.queued(r, 1)
 	select {
 	case w.queue <- r:
 		return nil
 	case <-ctx.Done():
-		w.waiting.Add(-r.size)
+		w.queued(r, -1)
 		return context.Cause(ctx)
 	}
+}
+
+// tryEnqueue gives r to the writer unless the queue is full.
+func (w *writer) tryEnqueue(r *request) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return ErrClosed
+	}
+	if w.waiting.Load()+r.size > w.s.tune.queueBytes {
+		return ErrQueueFull
+	}
+	w.queued(r, 1)
+	select {
+	case w.queue <- r:
+		return nil
+	default:
+		w.queued(r, -1)
+		return ErrQueueFull
+	}
+}
+
+// queued counts r in (1) or out again (-1), before it is in the queue: so Mark never misses a write that is.
+func (w *writer) queued(r *request, n int64) {
+	w.waiting.Add(n * r.size)
+	w.s.counts.queued.Add(uint64(n)) //nolint:gosec // G115: adding 2^64-1 takes 1 away.
 }
 
 // write queues r and waits until it is written. After ctx is done, whether it was written is not known.
@@ -136,7 +150,7 @@ func (w *writer) write(ctx context.Context, r *request) error {
 		return err
 	}
 	r.done = make(chan error, 1)
-	if err := w.enqueue(ctx, r, false); err != nil {
+	if err := w.enqueue(ctx, r); err != nil {
 		return err
 	}
 	select {
@@ -155,7 +169,7 @@ func (w *writer) do(r *request) error {
 		w.mu.RUnlock()
 		return ErrClosed
 	}
-	w.waiting.Add(r.size)
+	w.queued(r, 1)
 	w.queue <- r
 	w.mu.RUnlock()
 	return <-r.done
@@ -270,15 +284,18 @@ func apply(txn *badger.Txn, o *op) error {
 func (w *writer) finish(group []*request, err error) {
 	for _, r := range group {
 		w.waiting.Add(-r.size)
-		if r.done != nil {
-			r.done <- err
-		} else if err != nil {
-			w.lost++
-		}
 		if err != nil {
 			w.s.counts.failed.Add(uint64(len(r.ops)))
 		} else {
 			w.s.counts.written.Add(uint64(len(r.ops)))
+		}
+	}
+	w.s.counts.finished.Add(uint64(len(group)))
+	for _, r := range group {
+		if r.done != nil {
+			r.done <- err
+		} else if err != nil {
+			w.lost += uint64(len(r.ops))
 		}
 	}
 	if err != nil {

@@ -51,21 +51,21 @@ func TestManyWritersShareACommit(t *testing.T) {
 	})
 }
 
-func TestCacheDropsWhenItsQueueIsFull(t *testing.T) {
+func TestTryPutDropsWhenTheQueueIsFull(t *testing.T) {
 	s := openTest(t, Options{InMemory: true})
 	r := textRecords(t, s.Cache(), "r/")
 	release := hold(t, s.Cache())
 	defer release()
 	var dropped uint64
 	for i := range s.Cache().tune.queue + 10 {
-		if err := r.PutAsync(t.Context(), fmt.Appendf(nil, "%d", i), "v", 0); errors.Is(err, ErrQueueFull) {
+		if err := r.TryPut(fmt.Appendf(nil, "%d", i), "v", 0); errors.Is(err, ErrQueueFull) {
 			dropped++
 		} else if err != nil {
-			t.Fatalf("PutAsync(%d) = %v", i, err)
+			t.Fatalf("TryPut(%d) = %v", i, err)
 		}
 	}
 	if dropped != 10 || s.Cache().Stats().Dropped != 10 {
-		t.Errorf("PutAsync dropped %d and counted %d, want 10", dropped, s.Cache().Stats().Dropped)
+		t.Errorf("TryPut dropped %d and counted %d, want 10", dropped, s.Cache().Stats().Dropped)
 	}
 	release()
 	if err := s.Cache().Flush(t.Context()); err != nil {
@@ -75,9 +75,12 @@ func TestCacheDropsWhenItsQueueIsFull(t *testing.T) {
 	if n := s.Cache().Stats().Waiting; n != 0 {
 		t.Errorf("Stats().Waiting after Flush = %d, want 0", n)
 	}
+	if mark, reached := s.Cache().Mark(), s.Cache().Reached(); mark != reached {
+		t.Errorf("Mark() = %d, Reached() = %d after Flush, want the same", mark, reached)
+	}
 }
 
-func TestStateWritersWaitWhenTheQueueIsFull(t *testing.T) {
+func TestWritersWaitWhenTheQueueIsFull(t *testing.T) {
 	s := openTest(t, Options{InMemory: true})
 	r := textRecords(t, s.State(), "r/")
 	release := hold(t, s.State())
@@ -127,8 +130,8 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("state Put with 10 MB free = %v, want a DiskFullError", err)
 	}
 	wantGet(t, state, "old", "1")
-	if err := cache.PutAsync(t.Context(), []byte("async"), "4", 0); err != nil {
-		t.Errorf("cache PutAsync with 10 MB free = %v", err)
+	if err := cache.TryPut([]byte("async"), "4", 0); err != nil {
+		t.Errorf("cache TryPut with 10 MB free = %v", err)
 	}
 	if err := s.Cache().Flush(t.Context()); err != nil {
 		t.Errorf("Flush = %v", err)
@@ -156,6 +159,9 @@ func TestOpenOnFullDisk(t *testing.T) {
 	}
 	if err := cache.PutAsync(t.Context(), []byte("a"), "1", 0); !errors.Is(err, ErrDiskFull) {
 		t.Errorf("PutAsync to an unused store = %v, want ErrDiskFull", err)
+	}
+	if err := cache.TryPut([]byte("a"), "1", 0); !errors.Is(err, ErrDiskFull) || s.Cache().Stats().Dropped != 1 {
+		t.Errorf("TryPut to an unused store = %v, want ErrDiskFull, and counted", err)
 	}
 	wantGet(t, cache, "a", "")
 	for item := range cache.Scan(Range{}) {
