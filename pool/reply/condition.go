@@ -75,34 +75,48 @@ func (p codePattern) covers(q codePattern) bool {
 	return true
 }
 
-// openNumber stands for any number in an enhancedPattern, noNumber for the absence of the whole code.
-const (
-	openNumber = -1
-	noNumber   = -2
+// A numberRange is one number of an enhancedPattern, from low to high.
+type numberRange struct{ low, high int }
+
+var (
+	anyNumber = numberRange{0, 999}
+	noNumber  = numberRange{-1, -1} // In all three places: the pattern of a reply without an enhanced code.
 )
 
-// An enhancedPattern is an enhanced code of which any number may be open.
-type enhancedPattern [3]int
+func (r numberRange) has(n int) bool { return r.low <= n && n <= r.high }
+func (r numberRange) covers(other numberRange) bool {
+	return r.low <= other.low && other.high <= r.high
+}
 
+// An enhancedPattern is an enhanced code of which any number may be open.
+type enhancedPattern [3]numberRange
+
+// parseEnhanced reads a pattern such as 5.1.1, x.7.z or x.7.500-699, or none.
 func parseEnhanced(s string) (enhancedPattern, error) {
 	if s == "none" {
 		return enhancedPattern{noNumber, noNumber, noNumber}, nil
 	}
+	wrong := fmt.Errorf("%q: want a code such as 5.1.1, x.1.1, x.7.z or x.7.500-699, or none", s)
 	parts := strings.Split(s, ".")
 	if len(parts) != 3 {
-		return enhancedPattern{}, fmt.Errorf("%q: want a code such as 5.1.1, x.1.1 or x.7.z, or none", s)
+		return enhancedPattern{}, wrong
 	}
 	var p enhancedPattern
 	for i, part := range parts {
-		n, err := strconv.Atoi(part)
-		switch {
-		case part == "x" || part == "y" || part == "z":
-			p[i] = openNumber
-		case err != nil || n < 0 || n > 999 || i == 0 && n != 2 && n != 4 && n != 5:
-			return enhancedPattern{}, fmt.Errorf("%q: want a code such as 5.1.1, x.1.1 or x.7.z, or none", s)
-		default:
-			p[i] = n
+		if part == "x" || part == "y" || part == "z" {
+			p[i] = anyNumber
+			continue
 		}
+		low, high, isRange := strings.Cut(part, "-")
+		if !isRange {
+			high = low
+		}
+		a, errA := strconv.Atoi(low)
+		b, errB := strconv.Atoi(high)
+		if errA != nil || errB != nil || a < 0 || a > b || b > 999 || i == 0 && (a != b || a != 2 && a != 4 && a != 5) {
+			return enhancedPattern{}, wrong
+		}
+		p[i] = numberRange{a, b}
 	}
 	return p, nil
 }
@@ -111,15 +125,12 @@ func (p enhancedPattern) match(e smtp.EnhancedCode) bool {
 	if p[0] == noNumber {
 		return e.Class == 0
 	}
-	return e.Class != 0 && open(p[0], int(e.Class)) && open(p[1], int(e.Subject)) && open(p[2], int(e.Detail))
+	return e.Class != 0 && p[0].has(int(e.Class)) && p[1].has(int(e.Subject)) && p[2].has(int(e.Detail))
 }
 
 func (p enhancedPattern) covers(q enhancedPattern) bool {
-	return open(p[0], q[0]) && open(p[1], q[1]) && open(p[2], q[2])
+	return p[0].covers(q[0]) && p[1].covers(q[1]) && p[2].covers(q[2])
 }
-
-// open reports whether the pattern number p admits n, another pattern's number perhaps.
-func open(p, n int) bool { return p == n || p == openNumber && n != noNumber }
 
 // met reports whether the reply that s has read meets c.
 func (c *condition) met(s *scan, code codePattern, provider string) bool {

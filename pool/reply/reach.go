@@ -31,11 +31,11 @@ func (c *compiler) checkReach() {
 // contradiction says why no reply can meet c, and by which key; nil if one can.
 func (c *condition) contradiction(lists [][]signal) (key string, err error) {
 	agrees := func(e enhancedPattern) bool {
-		return e[0] < 0 || slices.ContainsFunc(c.codes, func(p codePattern) bool { return int(p[0]-'0') == e[0] })
+		return e[0] == noNumber || slices.ContainsFunc(c.codes, func(p codePattern) bool { return e[0].has(int(p[0] - '0')) })
 	}
 	for _, e := range c.enhanced {
 		if !agrees(e) {
-			return "enhanced", fmt.Errorf("its class %d is that of none of the codes", e[0])
+			return "enhanced", fmt.Errorf("its class %d is that of none of the codes", e[0].low)
 		}
 	}
 	for _, set := range c.all {
