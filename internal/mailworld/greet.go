@@ -39,7 +39,7 @@ func (s *session) unwelcome() Reply {
 	if r := s.blocked(AtConnect); !r.isZero() {
 		return r
 	}
-	if h := &s.b.Harvest; !h.Connect.isZero() && s.h.clients.harvested(ip, h, now, false) {
+	if h := &s.b.Harvest; !h.Connect.isZero() && s.h.clients.beyond(ip, h, now) {
 		return h.Connect
 	}
 	return s.crowd

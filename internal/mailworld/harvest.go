@@ -8,12 +8,17 @@ import (
 
 // Harvest is a defence against directory harvesting: it counts unknown recipients by client network.
 type Harvest struct {
-	// Limit is how many unknown recipients are borne in a Window; 0 means no defence, though they are counted.
+	// Limit is how many unknown recipients are borne in a Window; 0 means any number. They are counted in any case.
 	Limit int
 	// Window is the span of time. 0 means an hour.
 	Window time.Duration
 	// Bits is how many leading bits of an IPv4 address are counted as one client. 0 means 32. Of IPv6 it is always 64.
 	Bits int
+	// Share is the share of unknown recipients, of at least Of recipients in a Window, that is borne; 0 means any share.
+	Share float64
+	Of    int
+	// For is how long a client network is kept beyond the limit once it has passed it; 0 means as long as its count is.
+	For time.Duration
 	// Then is what recipients beyond the limit get.
 	Then HarvestThen
 	// Reply replaces the text of HarvestRefuses and HarvestCloses.
@@ -37,13 +42,19 @@ type Harvested struct {
 	Network netip.Prefix
 	Total   int // Unknown recipients so far.
 	Peak    int // The most within one window.
+	Beyond  int // Recipients named while beyond the limit.
 }
 
-// harvested counts the unknown recipients of one client network.
+// harvested counts the recipients of one client network.
 type harvested struct {
-	total, peak int
-	unknown     recent
+	total, peak, beyond int
+
+	unknown, all recent
+	until        time.Time // Harvest.For: it stays beyond the limit until then.
 }
+
+// enabled reports whether h does more than to count.
+func (h *Harvest) enabled() bool { return h.Limit > 0 || h.Share > 0 }
 
 // network is the client network that a harvest defence takes a for.
 func (h *Harvest) network(a netip.Addr) netip.Prefix {
@@ -58,42 +69,69 @@ func (h *Harvest) network(a netip.Addr) netip.Prefix {
 	return p
 }
 
-func (h *Harvest) window() time.Duration {
-	if h.Window > 0 {
-		return h.Window
-	}
-	return time.Hour
-}
-
-// harvested reports whether the client's network is at its limit; unknown counts one more unknown recipient first.
-func (c *clients) harvested(a netip.Addr, h *Harvest, now time.Time, unknown bool) bool {
-	if h.Limit == 0 && !unknown {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// networkLocked returns the record of a client's network, made if needed.
+func (c *clients) networkLocked(p netip.Prefix) *harvested {
 	if c.networks == nil {
 		c.networks = make(map[netip.Prefix]*harvested)
 	}
-	p := h.network(a)
 	n := c.networks[p]
 	if n == nil {
 		n = new(harvested)
 		c.networks[p] = n
 	}
-	count := 0
-	if unknown {
-		count = n.unknown.add(now, h.window())
-		n.total++
-		n.peak = max(n.peak, count)
-	} else {
-		count = n.unknown.since(now, h.window())
-	}
-	return h.Limit > 0 && count >= h.Limit
+	return n
 }
 
-// beyond is the reply to a recipient beyond the limit; accepted is how the host accepts one.
-func (h *Harvest) beyond(accepted Reply) Reply {
+// beyond reports whether the client's network is beyond its limit.
+func (c *clients) beyond(a netip.Addr, h *Harvest, now time.Time) bool {
+	if !h.enabled() {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.networkLocked(h.network(a)).beyondAt(h, now)
+}
+
+// named counts a recipient, and reports whether the network was beyond its limit before it.
+func (c *clients) named(a netip.Addr, h *Harvest, now time.Time, unknown bool) bool {
+	if !h.enabled() && !unknown {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.networkLocked(h.network(a))
+	was := n.beyondAt(h, now)
+	if was {
+		n.beyond++
+	}
+	if h.Share > 0 {
+		n.all.add(now, h.window())
+	}
+	if unknown {
+		n.total++
+		n.peak = max(n.peak, n.unknown.add(now, h.window()))
+	}
+	return was
+}
+
+// beyondAt reports whether the counts are beyond what h bears.
+func (n *harvested) beyondAt(h *Harvest, now time.Time) bool {
+	if now.Before(n.until) {
+		return true
+	}
+	unknown, all := n.unknown.since(now, h.window()), n.all.since(now, h.window())
+	passed := h.Limit > 0 && unknown >= h.Limit ||
+		h.Share > 0 && all >= h.Of && float64(unknown) > h.Share*float64(all)
+	if passed && h.For > 0 {
+		n.until = now.Add(h.For)
+	}
+	return passed
+}
+
+func (h *Harvest) window() time.Duration { return orDuration(h.Window, time.Hour) }
+
+// reply is what a recipient beyond the limit gets; accepted is how the host accepts one.
+func (h *Harvest) reply(accepted Reply) Reply {
 	switch h.Then {
 	case HarvestAccepts:
 		return accepted
@@ -114,7 +152,7 @@ func (w *World) Harvested(host string) []Harvested {
 	defer h.clients.mu.Unlock()
 	out := make([]Harvested, 0, len(h.clients.networks))
 	for p, n := range h.clients.networks {
-		out = append(out, Harvested{Network: p, Total: n.total, Peak: n.peak})
+		out = append(out, Harvested{Network: p, Total: n.total, Peak: n.peak, Beyond: n.beyond})
 	}
 	slices.SortFunc(out, func(a, b Harvested) int { return a.Network.Addr().Compare(b.Network.Addr()) })
 	return out

@@ -43,6 +43,8 @@ type Host struct {
 	// Rcpt is asked before the domain about its recipients. The zero Reply leaves it to the domain.
 	// It must be safe for concurrent use.
 	Rcpt func(path string) Reply
+	// Unknown is what recipients are told that are unknown in their domain. The zero Reply means a text of the Style.
+	Unknown Reply
 	// Relay accepts recipients of domains that it is no MX of, if the world knows the domain.
 	Relay bool
 	// NoRelay is what recipients of other domains are told. The zero Reply means 554 5.7.1, relay access denied.

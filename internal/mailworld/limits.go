@@ -19,7 +19,7 @@ type Limits struct {
 	// FailedRecipients is how many refused recipients a session bears; the next gets 421 (cPanel: 4).
 	FailedRecipients Limit
 
-	// Recipients is how many recipients a transaction may have; more get 452 4.5.3.
+	// Recipients is how many recipients a transaction may name, accepted or not; more get 452 4.5.3.
 	Recipients Limit
 	// SessionRecipients is how many RCPT a session may have; the next gets 421.
 	SessionRecipients Limit

@@ -59,6 +59,9 @@ type record struct {
 	commands   map[string]int // By verb, in the whole world.
 }
 
+// maxVerbs bounds the verbs that are counted by name.
+const maxVerbs = 100
+
 // maxViolations bounds the list: one is reason enough to fail.
 const maxViolations = 1000
 
@@ -81,14 +84,21 @@ func (r *record) open(host string, source netip.AddrPort, at time.Time) *session
 	return s
 }
 
-// tally counts one command, and the recipient's domain if it is a RCPT.
-func (r *record) tally(verb, domain string) {
+// tally counts a command. A client may invent verbs, so only so many are told apart.
+func (r *record) tally(verb string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.commands[verb]++
-	if domain != "" {
-		r.domains[domain]++
+	if _, ok := r.commands[verb]; !ok && len(r.commands) >= maxVerbs {
+		verb = ""
 	}
+	r.commands[verb]++
+}
+
+// tallyDomain counts a recipient.
+func (r *record) tallyDomain(domain string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.domains[domain]++
 }
 
 // snapshot copies the sessions at a host, all if host is empty.

@@ -67,10 +67,7 @@ func sandboxManners() []sandboxSite {
 		{
 			name:        "tarpit",
 			SandboxName: accepted("Refusals of unknown recipients are five seconds late (Exchange)."),
-			host:        func(h *Host) { h.Style = StyleExchange },
-			domain: func(d *Domain) {
-				d.Unknown = exchangeTexts().unknown.After(5 * time.Second)
-			},
+			host:        func(h *Host) { *h = Exchange(h.Name) },
 		},
 	}
 }

@@ -174,19 +174,25 @@ func (s *session) outOfTime() bool {
 		return s.say("", r)
 	default:
 	}
-	if s.b.Limits.Silent {
-		return s.close(Close)
+	return s.say("", s.b.expiry())
+}
+
+// expiry is what ends a session that is idle or too old.
+func (b *behaviour) expiry() Reply {
+	if b.Limits.Silent {
+		return Reply{Then: Close}
 	}
-	return s.say("", s.b.texts.idle)
+	return b.texts.idle
 }
 
 // handle answers one line.
 func (s *session) handle(line []byte) bool {
-	c := parseCommand(string(line))
+	text := string(line)
+	c := parseCommand(text)
 	seen := s.tr.seen()
 	s.current = Command{
 		At: time.Now(), Host: s.h.name, Source: s.source, Session: s.rec.s.ID,
-		Line: string(line), Verb: c.verb, Pipelined: !s.last.known(seen), TLS: s.tls,
+		Line: text, Verb: c.verb, Pipelined: !s.last.known(seen), TLS: s.tls,
 	}
 	s.counts.commands++
 	s.inspect(c, seen)

@@ -105,15 +105,15 @@ func (s *session) rcpt(c command, seen int64) bool {
 		return s.say(c.verb, s.b.texts.syntax)
 	}
 	s.tx.path = path
+	_, domain := splitPath(path)
+	domain = strings.ToLower(domain)
+	s.w.rec.tallyDomain(domain)
 	if !s.tx.open {
 		if s.tx.refused && s.refusal.known(seen) {
 			s.violate("RCPT after a refused MAIL: %s", path)
 		}
 		return s.say(c.verb, s.b.NoSender.or(s.b.texts.noSender))
 	}
-	_, domain := splitPath(path)
-	domain = strings.ToLower(domain)
-	s.w.rec.tally("", domain)
 	s.sameDomain(domain)
 	s.tx.asked++
 	r := s.rcptReply(path, domain)
@@ -136,16 +136,15 @@ func (s *session) rcptReply(path, domain string) Reply {
 		return r
 	}
 	harvest := &s.b.Harvest
-	limited := s.h.clients.harvested(ip, harvest, now, false)
 	r = s.mailboxReply(path, domain, now)
-	if r.Code >= 550 && r.Code < 554 {
-		s.h.clients.harvested(ip, harvest, now, true)
-	}
-	if limited {
-		return harvest.beyond(s.b.texts.rcpt)
+	if s.h.clients.named(ip, harvest, now, r.unknown()) {
+		return harvest.reply(s.b.texts.rcpt)
 	}
 	return r
 }
+
+// unknown reports whether a harvest defence takes r for an unknown recipient: 550 to 553.
+func (r Reply) unknown() bool { return r.Code >= 550 && r.Code <= 553 }
 
 // sessionReply is the objection of a limit of the session or transaction.
 func (s *session) sessionReply(domain string) Reply {

@@ -70,9 +70,7 @@ func (s *session) violate(format string, args ...any) {
 
 // inspect looks for what a client must never do in a command.
 func (s *session) inspect(c command, seen int64) {
-	if c.verb != "RCPT" {
-		s.w.rec.tally(c.verb, "")
-	}
+	s.w.rec.tally(c.verb)
 	if !s.banner.known(seen) && s.banner.state != unsaid && s.counts.commands == 1 {
 		s.talkedEarly()
 	}
@@ -180,6 +178,8 @@ func (s *session) overLimit(verb string) (Reply, bool) {
 		return Say(500, "5.5.1 Command unrecognized"), true
 	case l.HardErrors.N > 0 && n.errors >= l.HardErrors.N:
 		return l.HardErrors.Reply.or(s.b.texts.tooManyErrors), true
+	case l.Total > 0 && time.Since(s.began) >= l.Total:
+		return s.b.expiry(), true
 	case l.Commands.passed(n.commands):
 		return l.Commands.Reply.or(Say(421, "4.7.0 {host} Too many commands, closing connection")), true
 	case l.NonMail.passed(n.nonMail):

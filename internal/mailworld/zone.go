@@ -95,7 +95,8 @@ func (w *World) sourceTerms() string {
 func (z *zone) add(d Domain) {
 	d.Name = canonical(d.Name)
 	if old := z.static[d.Name]; old != nil && d.CNAME == "" {
-		d.Addrs = slices.Concat(old.spec.Addrs, d.Addrs)
+		own := slices.DeleteFunc(slices.Clone(d.Addrs), func(a netip.Addr) bool { return slices.Contains(old.spec.Addrs, a) })
+		d.Addrs = slices.Concat(old.spec.Addrs, own)
 	}
 	z.static[d.Name] = newDomain(d)
 	for name := d.Name; ; {
@@ -144,6 +145,9 @@ func (z *zone) hostsOf(d Domain) []string {
 	var out []string
 	if d.Host != "" {
 		out = append(out, canonical(d.Host))
+	}
+	if len(d.MX) == 0 {
+		out = append(out, canonical(d.Name)) // An implicit MX, if it is a host.
 	}
 	for _, mx := range d.MX {
 		name := canonical(mx.Host)
@@ -208,5 +212,5 @@ func (d *domain) reply(path string, b *behaviour) Reply {
 	if d.spec.CatchAll {
 		return accept
 	}
-	return d.spec.Unknown.or(b.texts.unknown)
+	return d.spec.Unknown.or(b.Unknown).or(b.texts.unknown)
 }
