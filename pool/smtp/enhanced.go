@@ -26,23 +26,23 @@ func cutEnhanced[T []byte | string](text T, class int) (EnhancedCode, T) {
 	if i < len(text) && text[i] == '#' {
 		i++
 	}
-	var c EnhancedCode
-	var ok bool
-	for n, part := range []*uint16{&c.Class, &c.Subject, &c.Detail} {
-		if n > 0 {
-			if i >= len(text) || text[i] != '.' {
-				return EnhancedCode{}, text
-			}
-			i++
-		}
-		if *part, i, ok = cutNumber(text, i); !ok {
-			return EnhancedCode{}, text
-		}
-	}
-	if int(c.Class) != class || isAddress(text, i) {
+	c, i, ok := cutNumbers(text, i)
+	if !ok || int(c.Class) != class || isAddress(text, i) {
 		return EnhancedCode{}, text
 	}
 	return c, trimCode(text[i:])
+}
+
+// cutNumbers reads three numbers with dots between them, from i on.
+func cutNumbers[T []byte | string](text T, i int) (c EnhancedCode, end int, ok bool) {
+	if c.Class, i, ok = cutNumber(text, i); !ok || i >= len(text) || text[i] != '.' {
+		return c, i, false
+	}
+	if c.Subject, i, ok = cutNumber(text, i+1); !ok || i >= len(text) || text[i] != '.' {
+		return c, i, false
+	}
+	c.Detail, i, ok = cutNumber(text, i+1)
+	return c, i, ok
 }
 
 // cutNumber reads one to three digits of text from i on, and is told off by a fourth.

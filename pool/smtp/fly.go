@@ -41,7 +41,7 @@ func (s *Session) launch(at cursor, n int) *Error {
 		return s.err
 	}
 	if s.unread {
-		return &Error{Kind: KindProtocol, Err: protocolError("octets that answer no command"), Doubtful: true}
+		return &Error{Kind: KindProtocol, Err: errUnasked, Doubtful: true}
 	}
 	f := &s.flight
 	f.start(at, n, time.Now(), &s.timeouts)

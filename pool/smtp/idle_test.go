@@ -8,15 +8,7 @@ import (
 )
 
 func TestIdleSessionNotices(t *testing.T) {
-	for _, tt := range []struct {
-		name     string
-		tell     func(p *peer)
-		kind     Kind
-		reply    string
-		doubtful bool
-		quits    bool
-		after    time.Duration // From the telling to the end.
-	}{
+	for _, tt := range []farewellCase{
 		{name: "421 and FIN", tell: func(p *peer) { p.send("421 4.4.2 idle"); _ = p.conn.Close() }, kind: KindReply, reply: "421 4.4.2 idle"},
 		{name: "421", tell: func(p *peer) { p.send("421-4.4.2 idle", "421 4.4.2 bye") }, kind: KindReply, reply: "421 4.4.2 idle bye"},
 		{name: "421 in two pieces", tell: func(p *peer) { p.raw("42"); time.Sleep(500 * time.Millisecond); p.raw("1 bye\r\n") }, kind: KindReply, reply: "421 bye", after: 500 * time.Millisecond},
@@ -28,46 +20,47 @@ func TestIdleSessionNotices(t *testing.T) {
 		{name: "another reply", tell: func(p *peer) { p.send("250 ok") }, kind: KindProtocol, reply: "250 ok", doubtful: true, quits: true},
 		{name: "no reply", tell: func(p *peer) { p.send("hello?") }, kind: KindProtocol, doubtful: true, quits: true},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s, conn := open(t, config(), func(p *peer) {
-					p.hello("PIPELINING")
-					p.expect(mailFrom, rcpt(ada), "RSET")
-					p.send("250 ok", "250 ok", "250 ok")
-					time.Sleep(10 * time.Second)
-					tt.tell(p)
-					if tt.quits {
-						p.expect("QUIT")
-					}
-					p.gone()
-				})
-				if err := s.Run(t.Context(), []Transaction{tx(ada)}, nil); err != nil {
-					t.Fatal(err)
-				}
-				told := time.Now().Add(10 * time.Second)
-				writes := len(conn.written())
-				<-s.Done()
-				if got := time.Since(told); got != tt.after {
-					t.Errorf("Done after %v, want %v", got, tt.after)
-				}
-				e := asError(t, s.Err())
-				if e.Stage != "" || e.Kind != tt.kind || e.Reply.String() != tt.reply || e.Doubtful != tt.doubtful || e.Sent {
-					t.Errorf("Err() = %+v, want %v, %q, doubtful %v", e, tt.kind, tt.reply, tt.doubtful)
-				}
-				if s.Usable() == nil {
-					t.Error("Usable() = nil on a dead session")
-				}
-				err := s.Run(t.Context(), []Transaction{tx(bob)}, func(e Event) { t.Errorf("event %v on a dead session", e) })
-				if e := asError(t, err); e.Sent {
-					t.Error("Run() on a dead session says that something was sent")
-				}
-				if got := len(conn.written()) - writes; got != 0 {
-					t.Errorf("%d writes on a dead session", got)
-				}
-				s.Quit()
-			})
-		})
+		t.Run(tt.name, func(t *testing.T) { synctest.Test(t, tt.run) })
 	}
+}
+
+// A farewellCase is something that a server does to an idle session.
+type farewellCase struct {
+	name     string
+	tell     func(p *peer)
+	kind     Kind
+	reply    string
+	doubtful bool
+	quits    bool
+	after    time.Duration // From the telling to the end.
+}
+
+func (c *farewellCase) run(t *testing.T) {
+	s, conn := open(t, config(), func(p *peer) {
+		p.hello("PIPELINING")
+		p.expect(mailFrom, rcpt(ada), "RSET")
+		p.send("250 ok", "250 ok", "250 ok")
+		time.Sleep(10 * time.Second)
+		c.tell(p)
+		if c.quits {
+			p.expect("QUIT")
+		}
+		p.gone()
+	})
+	if err := s.Run(t.Context(), []Transaction{tx(ada)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	told := time.Now().Add(10 * time.Second)
+	<-s.Done()
+	if got := time.Since(told); got != c.after {
+		t.Errorf("Done after %v, want %v", got, c.after)
+	}
+	e := asError(t, s.Err())
+	if e.Stage != "" || e.Kind != c.kind || e.Reply.String() != c.reply || e.Doubtful != c.doubtful || e.Sent {
+		t.Errorf("Err() = %+v, want %v, %q, doubtful %v", e, c.kind, c.reply, c.doubtful)
+	}
+	wantDead(t, s, conn)
+	s.Quit()
 }
 
 // What the reader has not finished reading makes the session unusable all the same.

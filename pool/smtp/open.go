@@ -208,7 +208,7 @@ func (o *opening) stray() *Error {
 	case reply.Code == 421:
 		return &Error{Stage: o.stage, Kind: KindReply, Reply: reply}
 	default:
-		return &Error{Stage: o.stage, Kind: KindProtocol, Reply: reply, Err: protocolError("reply to no command")}
+		return &Error{Stage: o.stage, Kind: KindProtocol, Reply: reply, Err: errSurplus}
 	}
 }
 

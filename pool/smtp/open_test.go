@@ -37,15 +37,7 @@ func TestOpenSlowGreeting(t *testing.T) {
 
 func TestOpenFails(t *testing.T) {
 	quit := func(p *peer) { p.expect("QUIT") }
-	for _, tt := range []struct {
-		name   string
-		cfg    func(*Config)
-		script func(p *peer)
-		stage  Stage
-		kind   Kind
-		reply  string
-		took   time.Duration
-	}{
+	for _, tt := range []openFailure{
 		{
 			name:   "no greeting",
 			script: func(p *peer) { p.gone() },
@@ -209,25 +201,36 @@ func TestOpenFails(t *testing.T) {
 			stage:  StageConnect, kind: KindArgument,
 		},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				cfg := config()
-				if tt.cfg != nil {
-					tt.cfg(&cfg)
-				}
-				start := time.Now()
-				e := failOpen(t, cfg, tt.script)
-				if e.Stage != tt.stage || e.Kind != tt.kind || e.Reply.String() != tt.reply {
-					t.Errorf("Open() = %v, %v, %q, want %v, %v, %q", e.Stage, e.Kind, e.Reply, tt.stage, tt.kind, tt.reply)
-				}
-				if e.Sent || e.Doubtful {
-					t.Errorf("Sent, Doubtful = %v, %v, want neither before a transaction", e.Sent, e.Doubtful)
-				}
-				if got := time.Since(start); got != tt.took {
-					t.Errorf("Open took %v, want %v", got, tt.took)
-				}
-			})
-		})
+		t.Run(tt.name, func(t *testing.T) { synctest.Test(t, tt.run) })
+	}
+}
+
+// An openFailure is a way in which a session does not come about.
+type openFailure struct {
+	name   string
+	cfg    func(*Config)
+	script func(p *peer)
+	stage  Stage
+	kind   Kind
+	reply  string
+	took   time.Duration
+}
+
+func (f *openFailure) run(t *testing.T) {
+	cfg := config()
+	if f.cfg != nil {
+		f.cfg(&cfg)
+	}
+	start := time.Now()
+	e := failOpen(t, cfg, f.script)
+	if e.Stage != f.stage || e.Kind != f.kind || e.Reply.String() != f.reply {
+		t.Errorf("Open() = %v, %v, %q, want %v, %v, %q", e.Stage, e.Kind, e.Reply, f.stage, f.kind, f.reply)
+	}
+	if e.Sent || e.Doubtful {
+		t.Errorf("Sent, Doubtful = %v, %v, want neither before a transaction", e.Sent, e.Doubtful)
+	}
+	if got := time.Since(start); got != f.took {
+		t.Errorf("Open took %v, want %v", got, f.took)
 	}
 }
 

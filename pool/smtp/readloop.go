@@ -76,6 +76,12 @@ func (s *Session) take(reply Reply) bool {
 		s.mu.Unlock()
 		return false
 	}
+	if s.in.surplus(s.flight.due - 1) {
+		// Known before any of them is handed on, as servers answer a pipelined group in one segment.
+		s.dieLocked(&Error{Stage: s.flight.stage(), Kind: KindProtocol, Reply: reply, Doubtful: true, Err: errSurplus})
+		s.mu.Unlock()
+		return false
+	}
 	event, report := s.matchLocked(reply)
 	on := s.flight.on
 	s.mu.Unlock()
@@ -117,7 +123,7 @@ func (s *Session) strayReplyLocked(reply Reply) *Error {
 	default:
 		return &Error{
 			Kind: KindProtocol, Reply: reply, Doubtful: s.stats.Transactions > 0,
-			Err: protocolError("reply to no command"),
+			Err: errSurplus,
 		}
 	}
 }

@@ -109,8 +109,10 @@ func (s *Session) usableLocked() error {
 		return s.err
 	case s.running:
 		return ErrBusy
+	case s.leaving:
+		return &Error{Kind: KindClosed}
 	case s.unread:
-		return &Error{Kind: KindProtocol, Err: protocolError("octets that answer no command")}
+		return &Error{Kind: KindProtocol, Err: errUnasked}
 	default:
 		return nil
 	}

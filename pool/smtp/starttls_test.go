@@ -17,12 +17,21 @@ import (
 	"time"
 )
 
-// certificate makes a self-signed certificate for mx.example.net that is valid for an hour from notBefore on.
+// certificate is newCertificate for tests.
 func certificate(t testing.TB, notBefore time.Time) tls.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, err := newCertificate(notBefore)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return cert
+}
+
+// newCertificate makes a self-signed certificate for mx.example.net that is valid for an hour from notBefore on.
+func newCertificate(notBefore time.Time) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mx.example.net"}, DNSNames: []string{"mx.example.net"},
@@ -30,13 +39,10 @@ func certificate(t testing.TB, notBefore time.Time) tls.Certificate {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		t.Fatal(err)
+		return tls.Certificate{}, err
 	}
 	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
 // secure grants STARTTLS and puts the peer under TLS.
