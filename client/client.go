@@ -44,15 +44,16 @@ const (
 	maxIdle     = 64
 )
 
-// Verify asks about one address, and blocks until the answer is there: at most the deadline of [WithDeadline], which
-// the daemon keeps, or until ctx ends. Without WithDeadline the daemon's own deadline (30 s) holds, or a little less
+// Verify asks about one address, and blocks until the answer is there: at most for the deadline of opts, which the
+// daemon keeps, or until ctx ends. Without a deadline in opts the daemon's own (30 s) holds, or a little less
 // than what is left of ctx if that is shorter, so that the answer unknown/deadline_exceeded comes in time and not a
-// bare context error.
-func (c *Client) Verify(ctx context.Context, email string, opts ...Option) (apitype.Answer, error) {
-	req := apitype.VerifyRequest{Email: email}
-	for _, o := range opts {
-		o(&req)
+// bare context error. At most one VerifyOptions is taken; of several, the last.
+func (c *Client) Verify(ctx context.Context, email string, opts ...VerifyOptions) (apitype.Answer, error) {
+	var o VerifyOptions
+	if len(opts) > 0 {
+		o = opts[len(opts)-1]
 	}
+	req := o.request(email)
 	var a apitype.Answer
 	err := c.retry(ctx, func() error {
 		now := req
@@ -85,8 +86,8 @@ func (c *Client) Version(ctx context.Context) (apitype.Version, error) {
 	return v, err
 }
 
-// Close closes the connections that no call uses. The Client can be used again.
-func (c *Client) Close() { c.transport().CloseIdleConnections() }
+// CloseIdleConnections closes the connections that no call uses. The Client can be used on.
+func (c *Client) CloseIdleConnections() { c.transport().CloseIdleConnections() }
 
 // transport makes the HTTP client at first use.
 func (c *Client) transport() *http.Client {

@@ -70,7 +70,7 @@ func serve(t testing.TB, path string, h http.HandlerFunc) *fake {
 func newClient(t testing.TB, socket string) *Client {
 	t.Helper()
 	c := &Client{Socket: socket}
-	t.Cleanup(c.Close)
+	t.Cleanup(c.CloseIdleConnections)
 	return c
 }
 
@@ -97,11 +97,12 @@ func TestVerify(t *testing.T) {
 	c := newClient(t, f.socket)
 	for _, tt := range []struct {
 		name string
-		opts []Option
+		opts []VerifyOptions
 		want apitype.VerifyRequest
 	}{
 		{"plain", nil, apitype.VerifyRequest{Email: "a+b@c.example"}},
-		{"everything", []Option{WithDeadline(90 * time.Second), WithMaxAge(0), WithDepth(apitype.DepthDNS), WithWait()}, apitype.VerifyRequest{
+		{"an age", []VerifyOptions{{MaxAge: 24 * time.Hour}}, apitype.VerifyRequest{Email: "a+b@c.example", MaxAge: "24h0m0s"}},
+		{"everything", []VerifyOptions{{Deadline: 90 * time.Second, Fresh: true, MaxAge: time.Hour, Depth: apitype.DepthDNS, Wait: true}}, apitype.VerifyRequest{
 			Email: "a+b@c.example", Deadline: "1m30s", MaxAge: "0s", Depth: "dns", Wait: true,
 		}},
 	} {

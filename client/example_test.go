@@ -21,7 +21,7 @@ func Example() {
 	defer stop()
 
 	var c client.Client
-	defer c.Close()
+	defer c.CloseIdleConnections()
 
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -51,7 +51,7 @@ func ExampleError() {
 	defer stop()
 
 	var c client.Client
-	defer c.Close()
+	defer c.CloseIdleConnections()
 
 	_, err := c.Verify(context.Background(), "")
 	if refusal, ok := errors.AsType[*client.Error](err); ok {

@@ -76,10 +76,11 @@ func activated() {
 		os.Stdout.WriteString("error: " + err.Error() + "\n")
 		return
 	}
-	line := string(rune('0'+len(ls))) + " listeners"
+	var line strings.Builder
+	line.WriteString(string(rune('0'+len(ls))) + " listeners")
 	for _, l := range ls {
-		line += " " + l.Addr().String()
+		line.WriteString(" " + l.Addr().String())
 		l.Close()
 	}
-	os.Stdout.WriteString(line + "\n")
+	os.Stdout.WriteString(line.String() + "\n")
 }
