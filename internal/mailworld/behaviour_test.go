@@ -49,25 +49,38 @@ func TestGreeting(t *testing.T) {
 func TestEHLO(t *testing.T) {
 	refused := mailworld.Say(502, "5.5.2 Error: command not recognized")
 	playAll(t, []dialogue{
-		{"keywords", func(h *mailworld.Host) { h.SMTPUTF8 = true },
+		{
+			"keywords", func(h *mailworld.Host) { h.SMTPUTF8 = true },
 			"< 220\n> EHLO a.test\n| 250-mx.example.test\\r\\n250-PIPELINING\\r\\n250-SIZE 10240000\\r\\n250-ENHANCEDSTATUSCODES\\r\\n" +
-				"250-8BITMIME\\r\\n250-DSN\\r\\n250 SMTPUTF8\\r\\n\n" + quit, nil},
+				"250-8BITMIME\\r\\n250-DSN\\r\\n250 SMTPUTF8\\r\\n\n" + quit, nil,
+		},
 		{"keywords as they are", func(h *mailworld.Host) {
 			h.EHLO.Keywords = []string{"pipelining", "AUTH=LOGIN", "size\t10"}
 		}, "< 220\n> EHLO a.test\n| 250-mx.example.test\\r\\n250-pipelining\\r\\n250-AUTH=LOGIN\\r\\n250 size\\t10\\r\\n\n" + quit, nil},
 		{"limits", func(h *mailworld.Host) {
 			h.Limits = mailworld.Limits{Advertise: true, OneDomain: true, Recipients: mailworld.Limit{N: 3}, Transactions: mailworld.Limit{N: 8}}
 		}, "< 220\n> EHLO a.test\n< 250 LIMITS MAILMAX=8 RCPTMAX=3 RCPTDOMAINMAX=1\n" + quit, nil},
-		{"HELO only", func(h *mailworld.Host) { h.EHLO.Reply = refused },
-			"< 220\n> EHLO a.test\n< 502\n> HELO a.test\n< 250\n> MAIL FROM:<p@a.test>\n< 250\n> " + rcpt("ada") + "\n< 250\n" + quit, nil},
-		{"HELO only, pipelined", func(h *mailworld.Host) { h.EHLO.Reply = refused },
-			"< 220\n> HELO a.test\n< 250\n> MAIL FROM:<p@a.test>\n> " + rcpt("ada") + "\n< 250\n< 250\n" + quit, []string{"without PIPELINING"}},
-		{"refused", func(h *mailworld.Host) { h.EHLO.Reply = mailworld.Say(550, "5.7.1 <{helo}>: Helo command rejected") },
-			"< 220\n> EHLO a.test\n< 550 <a.test>: Helo\n> MAIL FROM:<p@a.test>\n< 503\n" + quit, nil},
-		{"421", func(h *mailworld.Host) { h.EHLO.Reply = mailworld.Say(421, "4.7.0 later") },
-			"< 220\n> EHLO a.test\n< 421\n< EOF\nclose", nil},
-		{"once", func(h *mailworld.Host) { h.EHLO.Once = true },
-			"hello\n> EHLO a.test\n< 503\n" + quit, nil},
+		{
+			"HELO only", func(h *mailworld.Host) { h.EHLO.Reply = refused },
+			"< 220\n> EHLO a.test\n< 502\n> HELO a.test\n< 250\n> MAIL FROM:<p@a.test>\n< 250\n> " + rcpt("ada") + "\n< 250\n" + quit, nil,
+		},
+		{
+			"HELO only, pipelined", func(h *mailworld.Host) { h.EHLO.Reply = refused },
+			"< 220\n> HELO a.test\n< 250\n> MAIL FROM:<p@a.test>\n> " + rcpt("ada") + "\n< 250\n< 250\n" + quit,
+			[]string{"without PIPELINING"},
+		},
+		{
+			"refused", func(h *mailworld.Host) { h.EHLO.Reply = mailworld.Say(550, "5.7.1 <{helo}>: Helo command rejected") },
+			"< 220\n> EHLO a.test\n< 550 <a.test>: Helo\n> MAIL FROM:<p@a.test>\n< 503\n" + quit, nil,
+		},
+		{
+			"421", func(h *mailworld.Host) { h.EHLO.Reply = mailworld.Say(421, "4.7.0 later") },
+			"< 220\n> EHLO a.test\n< 421\n< EOF\nclose", nil,
+		},
+		{
+			"once", func(h *mailworld.Host) { h.EHLO.Once = true },
+			"hello\n> EHLO a.test\n< 503\n" + quit, nil,
+		},
 		{"one label", nil, "< 220\n> EHLO localhost\n< 250\n" + quit, []string{"one label"}},
 		{"literal", nil, "< 220\n> EHLO [127.0.0.1]\n< 250\n" + quit, nil},
 		{"and more in one flight", nil, "< 220\n> EHLO a.test\n> MAIL FROM:<p@a.test>\n< 250\n< 250\n" + quit, []string{"before the reply to EHLO"}},
@@ -83,24 +96,33 @@ func TestMAIL(t *testing.T) {
 		{"by address", senders("p@a.test", refused), "hello\n> MAIL FROM:<P@a.test>\n< 550 <P@a.test>\n" + quit, nil},
 		{"by domain", senders("@a.test", refused), "hello\n> MAIL FROM:<p@a.test>\n< 550\n> MAIL FROM:<p@b.test>\n< 250\n" + quit, nil},
 		{"any", senders("*", refused), "hello\n> MAIL FROM:<p@a.test>\n< 550\n" + quit, nil},
-		{"refused, the rest of the flight", senders("*", refused),
-			"hello\n> MAIL FROM:<p@a.test>\n> " + rcpt("ada") + "\n> RSET\n< 550\n< 503 need MAIL\n< 250\n" + quit, nil},
+		{
+			"refused, the rest of the flight", senders("*", refused),
+			"hello\n> MAIL FROM:<p@a.test>\n> " + rcpt("ada") + "\n> RSET\n< 550\n< 503 need MAIL\n< 250\n" + quit, nil,
+		},
 		{"refused, RCPT answered wrongly", func(h *mailworld.Host) {
 			h.Senders = map[string]mailworld.Reply{"*": refused}
 			h.NoSender = mailworld.Say(250, "2.1.5 Ok")
 		}, "hello\n> MAIL FROM:<p@a.test>\n> " + rcpt("ada") + "\n< 550\n< 250\n" + quit, nil},
-		{"refused, then RCPT", senders("*", refused),
-			"hello\n> MAIL FROM:<p@a.test>\n< 550\n> " + rcpt("ada") + "\n< 503\n" + quit, []string{"RCPT after a refused MAIL"}},
+		{
+			"refused, then RCPT", senders("*", refused),
+			"hello\n> MAIL FROM:<p@a.test>\n< 550\n> " + rcpt("ada") + "\n< 503\n" + quit,
+			[]string{"RCPT after a refused MAIL"},
+		},
 		{"null", nil, "hello\n> MAIL FROM:<>\n< 250\n" + quit, []string{"null reverse-path"}},
 		{"nested", nil, "begin\n> MAIL FROM:<p@a.test>\n< 503\n" + quit, nil},
 		{"parameters", nil, "hello\n> MAIL FROM:<p@a.test> SIZE=100 BODY=8BITMIME\n< 250\n> RSET\n< 250\n> MAIL FROM:<p@a.test> XYZ\n< 555\n" + quit, nil},
-		{"SMTPUTF8 where offered", func(h *mailworld.Host) { h.SMTPUTF8 = true },
-			"hello\n> MAIL FROM:<p@a.test> SMTPUTF8\n< 250\n> RCPT TO:<jürgen@example.test>\n< 550\n" + quit, nil},
+		{
+			"SMTPUTF8 where offered", func(h *mailworld.Host) { h.SMTPUTF8 = true },
+			"hello\n> MAIL FROM:<p@a.test> SMTPUTF8\n< 250\n> RCPT TO:<jürgen@example.test>\n< 550\n" + quit, nil,
+		},
 		{"SMTPUTF8 where not", nil, "hello\n> MAIL FROM:<p@a.test> SMTPUTF8\n< 555\n" + quit, []string{"not offered"}},
 		{"a path that is none", nil, "hello\n> MAIL FROM:p@a.test\n< 501\n> MAIL FROM:<p a@a.test>\n< 501\n" + quit, nil},
 		{"without EHLO", nil, "< 220\n> MAIL FROM:<p@a.test>\n< 503\n" + quit, nil},
-		{"transactions", func(h *mailworld.Host) { h.Limits.Transactions.N = 2 },
-			"hello\n" + repeat(2, "> MAIL FROM:<p@a.test>\n> RSET\n< 250\n< 250\n") + "> MAIL FROM:<p@a.test>\n< 421\n< EOF\nclose", nil},
+		{
+			"transactions", func(h *mailworld.Host) { h.Limits.Transactions.N = 2 },
+			"hello\n" + repeat(2, "> MAIL FROM:<p@a.test>\n> RSET\n< 250\n< 250\n") + "> MAIL FROM:<p@a.test>\n< 421\n< EOF\nclose", nil,
+		},
 		{"transactions, silently", func(h *mailworld.Host) {
 			h.Limits.Transactions = mailworld.Limit{N: 1, Reply: mailworld.Reply{Then: mailworld.Close}}
 		}, "begin\n> RSET\n< 250\n> MAIL FROM:<p@a.test>\n< EOF\nclose", nil},
@@ -113,14 +135,23 @@ func TestRCPT(t *testing.T) {
 		{"postmaster", nil, "begin\n> " + rcpt("postmaster") + "\n< 250\n" + quit, nil},
 		{"relay", nil, "begin\n> RCPT TO:<ada@elsewhere.test>\n< 554 Relay access denied\n" + quit, nil},
 		{"two domains", nil, "begin\n> " + rcpt("ada") + "\n< 250\n> RCPT TO:<ada@elsewhere.test>\n< 554\n" + quit, []string{"two domains"}},
-		{"two domains, refused", func(h *mailworld.Host) { h.Limits.OneDomain = true },
-			"begin\n> " + rcpt("ada") + "\n< 250\n> RCPT TO:<ada@elsewhere.test>\n< 451 Multiple destination domains\n" + quit, []string{"two domains"}},
-		{"one recipient", func(h *mailworld.Host) { h.Limits.Recipients.N = 1 },
-			"begin\n> " + rcpt("ada") + "\n> " + rcpt("grace") + "\n< 250\n< 452 4.5.3\n> RSET\n< 250\n> MAIL FROM:<p@a.test>\n> " + rcpt("grace") + "\n< 250\n< 250\n" + quit, nil},
-		{"recipients a session", func(h *mailworld.Host) { h.Limits.SessionRecipients.N = 2 },
-			"begin\n" + repeat(2, "> "+rcpt("ada")+"\n< 250") + "> " + rcpt("ada") + "\n< 421\n< EOF\nclose", nil},
-		{"failed recipients", func(h *mailworld.Host) { h.Limits.FailedRecipients.N = 4 },
-			"begin\n" + repeat(4, "> "+rcpt("x%d")+"\n< 550") + "> " + rcpt("x5") + "\n< 421\n< EOF\nclose", nil},
+		{
+			"two domains, refused", func(h *mailworld.Host) { h.Limits.OneDomain = true },
+			"begin\n> " + rcpt("ada") + "\n< 250\n> RCPT TO:<ada@elsewhere.test>\n< 451 Multiple destination domains\n" + quit,
+			[]string{"two domains"},
+		},
+		{
+			"one recipient", func(h *mailworld.Host) { h.Limits.Recipients.N = 1 },
+			"begin\n> " + rcpt("ada") + "\n> " + rcpt("grace") + "\n< 250\n< 452 4.5.3\n> RSET\n< 250\n> MAIL FROM:<p@a.test>\n> " + rcpt("grace") + "\n< 250\n< 250\n" + quit, nil,
+		},
+		{
+			"recipients a session", func(h *mailworld.Host) { h.Limits.SessionRecipients.N = 2 },
+			"begin\n" + repeat(2, "> "+rcpt("ada")+"\n< 250") + "> " + rcpt("ada") + "\n< 421\n< EOF\nclose", nil,
+		},
+		{
+			"failed recipients", func(h *mailworld.Host) { h.Limits.FailedRecipients.N = 4 },
+			"begin\n" + repeat(4, "> "+rcpt("x%d")+"\n< 550") + "> " + rcpt("x5") + "\n< 421\n< EOF\nclose", nil,
+		},
 		{"by the host", func(h *mailworld.Host) {
 			h.Rcpt = func(path string) mailworld.Reply {
 				if strings.HasPrefix(path, "ada@") {
@@ -129,8 +160,10 @@ func TestRCPT(t *testing.T) {
 				return mailworld.Reply{}
 			}
 		}, "begin\n> " + rcpt("ada") + "\n< 450 ada at example.test is busy\n> " + rcpt("grace") + "\n< 250\n" + quit, nil},
-		{"multi-line", func(h *mailworld.Host) { h.Unknown = mailworld.Say(550, "5.1.1 no\n5.1.1 such\n5.1.1 user") },
-			"begin\n> " + rcpt("x") + "\n| 550-5.1.1 no\\r\\n550-5.1.1 such\\r\\n550 5.1.1 user\\r\\n\n" + quit, nil},
+		{
+			"multi-line", func(h *mailworld.Host) { h.Unknown = mailworld.Say(550, "5.1.1 no\n5.1.1 such\n5.1.1 user") },
+			"begin\n> " + rcpt("x") + "\n| 550-5.1.1 no\\r\\n550-5.1.1 such\\r\\n550 5.1.1 user\\r\\n\n" + quit, nil,
+		},
 		{"source route", nil, "begin\n> RCPT TO:<@a.test,@b.test:ada@example.test>\n< 250\n" + quit, nil},
 		{"quoted", nil, "begin\n> RCPT TO:<\"a >b\"@example.test>\n< 550\n" + quit, nil},
 		{"no path", nil, "begin\n> RCPT TO:ada@example.test\n< 501\n> RCPT TO:<ada>\n< 501\n> RCPT TO:<>\n< 501\n" + quit, nil},
@@ -155,10 +188,15 @@ func TestForbidden(t *testing.T) {
 		dialogue{"a bare line feed", nil, "< 220\n>> EHLO a.test\\n\n< 250\n" + quit, []string{"CRLF"}},
 		dialogue{"a long line", nil, "hello\n> MAIL FROM:<" + strings.Repeat("x", 5000) + ">\n< 500\n" + quit, []string{"4096"}},
 		dialogue{"talking on after QUIT", nil, "hello\n> QUIT\n> RSET\n< 221\n< EOF\nclose", []string{"after QUIT"}},
-		dialogue{"talking on after 421", func(h *mailworld.Host) { h.Limits.Commands.N = 1 },
-			"hello\n> MAIL FROM:<p@a.test>\n< 421\n> QUIT\n< EOF\nclose", []string{"after 421"}},
-		dialogue{"a flight that runs into 421", func(h *mailworld.Host) { h.Limits.Commands.N = 2 },
-			"hello\n> MAIL FROM:<p@a.test>\n> " + rcpt("ada") + "\n> RSET\n< 250\n< 421\n< EOF\nclose", nil},
+		dialogue{
+			"talking on after 421", func(h *mailworld.Host) { h.Limits.Commands.N = 1 },
+			"hello\n> MAIL FROM:<p@a.test>\n< 421\n> QUIT\n< EOF\nclose",
+			[]string{"after 421"},
+		},
+		dialogue{
+			"a flight that runs into 421", func(h *mailworld.Host) { h.Limits.Commands.N = 2 },
+			"hello\n> MAIL FROM:<p@a.test>\n> " + rcpt("ada") + "\n> RSET\n< 250\n< 421\n< EOF\nclose", nil,
+		},
 		dialogue{"leaving without QUIT", nil, "begin\nclose", []string{"without QUIT"}},
 	))
 }
