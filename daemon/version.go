@@ -1,0 +1,29 @@
+package daemon
+
+import (
+	"runtime"
+	"runtime/debug"
+
+	"github.com/verimails/verimaild/client/apitype"
+)
+
+// Version says what was built, from what the Go tool recorded.
+func Version() apitype.Version {
+	v := apitype.Version{Version: "devel", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	if info.Main.Version != "" && info.Main.Version != "(devel)" {
+		v.Version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Commit = s.Value
+		case "vcs.time":
+			v.Built = s.Value
+		}
+	}
+	return v
+}

@@ -1,0 +1,42 @@
+package pool
+
+// A fifo is a queue in a slice. The zero fifo is empty.
+type fifo[T any] struct {
+	buf  []T
+	head int
+}
+
+func (q *fifo[T]) len() int { return len(q.buf) - q.head }
+
+func (q *fifo[T]) push(v T) { q.buf = append(q.buf, v) }
+
+// front is the oldest element; the queue must not be empty.
+func (q *fifo[T]) front() T { return q.buf[q.head] }
+
+// pop removes the oldest element; the queue must not be empty.
+func (q *fifo[T]) pop() T {
+	v := q.buf[q.head]
+	var zero T
+	q.buf[q.head] = zero // Let the collector have it.
+	q.head++
+	switch {
+	case q.head == len(q.buf):
+		q.buf, q.head = q.buf[:0], 0
+	case q.head > 32 && q.head*2 > len(q.buf):
+		n := copy(q.buf, q.buf[q.head:])
+		clear(q.buf[n:])
+		q.buf, q.head = q.buf[:n], 0
+	}
+	return v
+}
+
+// pushFront puts v before the oldest element.
+func (q *fifo[T]) pushFront(v T) {
+	if q.head == 0 {
+		grown := make([]T, 8+len(q.buf), 16+2*len(q.buf)) // Room for more of them.
+		copy(grown[8:], q.buf)
+		q.buf, q.head = grown, 8
+	}
+	q.head--
+	q.buf[q.head] = v
+}

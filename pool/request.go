@@ -1,0 +1,134 @@
+package pool
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/verimails/verimaild/pool/reply"
+	"github.com/verimails/verimaild/pool/smtp"
+)
+
+// A Class says how urgent a probe is.
+type Class uint8
+
+// The classes.
+const (
+	Interactive Class = iota // Somebody waits for the answer; asked before any bulk probe of the same path.
+	Bulk                     // A row of a list.
+)
+
+// A Host is a mail host of a domain, with the addresses that its name resolved to.
+type Host struct {
+	Name       string // Lower case, no trailing dot.
+	Preference uint16
+	Addrs      []netip.Addr
+}
+
+// A Recipient is one forward-path to ask about.
+type Recipient struct {
+	Path     string // As in RCPT TO:<Path>, RFC 5321 §4.1.2; quoted where needed, domain in A-labels.
+	SMTPUTF8 bool   // The local-part is not ASCII, RFC 6531.
+	Control  bool   // Made up, to show whether the domain accepts everything.
+}
+
+// A Request is an ordered group of recipients of one domain.
+type Request struct {
+	Domain     string // A-labels, lower case.
+	Hosts      []Host // The domain's mail hosts, best preference first.
+	Recipients []Recipient
+	App        string // The application that asks; applications share a path by turns.
+	Weight     int    // Of the application: how many turns it has for one of another's. 0 means 1.
+	Class      Class
+	Source     string // Asks from this source only, as a greylisted retry must; "" lets the pool choose.
+}
+
+// A Failure says why a recipient got no reply. The zero Failure means that it got one.
+type Failure string
+
+// The failures.
+const (
+	FailNone           Failure = ""
+	FailConnectTimeout Failure = "connect_timeout" // No host answered in time.
+	FailConnectRefused Failure = "connect_refused" // No host could be connected to.
+	FailTLS            Failure = "tls_failure"     // TLS was tried and failed, in clear too.
+	FailTLSRequired    Failure = "tls_required"    // Configured as required, and not offered.
+	FailProtocol       Failure = "protocol_error"  // What came is not SMTP.
+	FailDisconnected   Failure = "disconnected"    // The session ended before the reply.
+	FailTimeout        Failure = "timeout"         // The session was open; the reply did not come in time.
+	FailUnroutable     Failure = "unroutable"      // The guard let no address of any host be dialled.
+	FailNoSMTPUTF8     Failure = "smtputf8"        // The local-part needs SMTPUTF8 and the host does not offer it.
+	FailNoSource       Failure = "no_source"       // No usable source; the fault is on this host.
+	FailCanceled       Failure = "canceled"        // Dropped from the queue, because nobody wanted it any more.
+	FailClosed         Failure = "closed"          // The pool is stopping.
+	FailInternal       Failure = "internal"        // A fault of this program.
+)
+
+// An Outcome is what came of one recipient.
+// Either Reply is set, and Meaning is what it was read as, or Failure is.
+// A reply at a stage before RCPT is about the session, and therefore about every recipient that waited for it.
+type Outcome struct {
+	Recipient Recipient
+	Stage     smtp.Stage // The stage of the reply or the failure.
+	Reply     smtp.Reply
+	Meaning   reply.Meaning
+	Failure   Failure
+	Detail    string // What went wrong, for a person, where Failure is set.
+
+	Provider string     // The provider that the hosts belong to; "" if none is known.
+	Source   string     // The source that asked; "" if none did.
+	Host     string     // The mail host that answered, or the last one tried.
+	IP       netip.Addr // Zero if no address was dialled.
+	TLS      string     // "" in clear, else such as "TLS1.3".
+	At       time.Time
+
+	sender  string      // The reverse-path of its transaction.
+	opening []smtp.Line // Shared by all outcomes of a session.
+	mail    sentReply   // MAIL of its transaction.
+	rcptAt  time.Time   // When its RCPT was written; zero if it was not.
+	utf8    bool        // MAIL carried SMTPUTF8.
+}
+
+// A sentReply is a command's reply and when the command was written.
+type sentReply struct {
+	at    time.Time
+	reply smtp.Reply
+}
+
+// Dialogue is the outcome's part of the session: its opening, MAIL, and this recipient's RCPT.
+// Other recipients of the same transaction are not in it.
+func (o *Outcome) Dialogue() []smtp.Line {
+	lines := append([]smtp.Line(nil), o.opening...)
+	if !o.mail.at.IsZero() {
+		text := "MAIL FROM:<" + o.sender + ">"
+		if o.utf8 {
+			text += " SMTPUTF8"
+		}
+		lines = append(lines, smtp.Line{At: o.mail.at, Client: true, Text: text})
+		lines = appendReply(lines, &o.mail.reply)
+	}
+	if o.rcptAt.IsZero() {
+		return lines
+	}
+	lines = append(lines, smtp.Line{At: o.rcptAt, Client: true, Text: "RCPT TO:<" + o.Recipient.Path + ">"})
+	if o.Stage == smtp.StageRCPT {
+		lines = appendReply(lines, &o.Reply)
+	}
+	return lines
+}
+
+// appendReply appends a reply line by line, code and all.
+func appendReply(lines []smtp.Line, r *smtp.Reply) []smtp.Line {
+	enhanced := r.Enhanced.String()
+	if enhanced != "" {
+		enhanced += " "
+	}
+	for i, text := range r.Lines {
+		sep := "-"
+		if i == len(r.Lines)-1 {
+			sep = " "
+		}
+		lines = append(lines, smtp.Line{At: r.At, Text: strconv.Itoa(r.Code) + sep + enhanced + text})
+	}
+	return lines
+}

@@ -1,0 +1,74 @@
+package pool
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// counters count since the pool was made.
+type counters struct {
+	Dials        int64 // Attempts to connect.
+	DialsFailed  int64 // Attempts to open a session that no host took.
+	Sessions     int64 // Sessions opened.
+	Transactions int64
+	Recipients   int64 // RCPT commands that were answered.
+	Refusals     int64 // Of those, not with 2yz.
+	Flights      int64 // Writes that waited for replies, openings aside.
+	Dropped      int64 // Probes that nobody waited for any more.
+}
+
+// Stats is a picture of a pool.
+type Stats struct {
+	Dials, DialsFailed, SessionsOpened, Transactions, Recipients, Refusals, Flights, Dropped int64
+
+	SessionsOpen int // Now, those that linger or are being opened included.
+	SessionsIdle int
+	Waiting      int // Probes in queues.
+	Sites        int
+	Sources      []SourceStats
+}
+
+// SourceStats is a picture of one source.
+type SourceStats struct {
+	Name           string
+	Sessions       int
+	SuspendedUntil time.Time // Zero if it is fit.
+	SuspendedWhy   string
+}
+
+// Stats takes a picture.
+func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := &p.total
+	st := Stats{
+		Dials: c.Dials, DialsFailed: c.DialsFailed, SessionsOpened: c.Sessions, Transactions: c.Transactions,
+		Recipients: c.Recipients, Refusals: c.Refusals, Flights: c.Flights, Dropped: c.Dropped,
+		SessionsOpen: p.sessions, SessionsIdle: p.idle.l.Len(), Sites: len(p.sites),
+	}
+	for _, s := range p.sites {
+		for _, pa := range s.paths {
+			st.Waiting += pa.queue.waiting
+		}
+	}
+	now := time.Now()
+	for _, s := range p.sources {
+		ss := SourceStats{Name: s.Name, Sessions: s.sessions}
+		if !s.fit(now) {
+			ss.SuspendedUntil, ss.SuspendedWhy = s.suspendedUntil, s.suspendedWhy
+		}
+		st.Sources = append(st.Sources, ss)
+	}
+	return st
+}
+
+func (p *Pool) count(f func(*counters)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f(&p.total)
+}
+
+func zapSource(s *sourceState) zap.Field { return zap.String("source", s.Name) }
+func zapFor(d time.Duration) zap.Field   { return zap.Duration("for", d) }
+func zapError(err error) zap.Field       { return zap.Error(err) }

@@ -1,0 +1,222 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/verimails/verimaild/pool"
+	"github.com/verimails/verimaild/verify/address"
+	"github.com/verimails/verimaild/verify/lists"
+	"github.com/verimails/verimaild/verify/maildns"
+	"github.com/verimails/verimaild/verify/verdict"
+)
+
+// Bounds of a request.
+const (
+	DefaultDeadline = 30 * time.Second
+	MaxDeadline     = 10 * time.Minute
+
+	// minRepeat is how soon the same address is asked afresh at the earliest, whatever a caller wants (law 4).
+	minRepeat = 10 * time.Minute
+
+	// flightBound ends work that outlives its callers.
+	flightBound = 10 * time.Minute
+)
+
+var (
+	// ErrStopping is returned by Verify once Close was called.
+	ErrStopping = errors.New("verify: stopping")
+	// ErrBadRequest is wrapped by the error for a request that makes no sense.
+	ErrBadRequest = errors.New("verify: bad request")
+)
+
+// A Prober asks mail hosts about recipients; *pool.Pool is one.
+type Prober interface {
+	Probe(ctx context.Context, req pool.Request) []pool.Outcome
+}
+
+// Policy says which properties turn an address that would be deliverable risky.
+type Policy struct{ Role, Disposable, PrivacyRelay bool }
+
+// Settings are what a reload may change.
+type Settings struct {
+	// Prober asks mail hosts. Nil means that none can be asked; Blocked says why.
+	Prober  Prober
+	Blocked string
+
+	Policy     Policy
+	NeverProbe []string // Addresses, domains and patterns of mail hosts that are not asked.
+}
+
+// Options make a Verifier. Lists, Resolver and Secret are required.
+type Options struct {
+	Lists    *lists.Lists
+	Resolver *maildns.Resolver
+	Memory   Memory // nil remembers nothing.
+
+	// Secret keeps the names of control probes from being guessed: at least 16 octets, the same after a restart.
+	Secret []byte
+
+	Settings Settings
+	Logger   *zap.Logger
+	Now      func() time.Time // For stamps and ages; nil means time.Now.
+}
+
+// A Verifier answers requests. Its methods may be called concurrently.
+type Verifier struct {
+	lists    *lists.Lists
+	resolver *maildns.Resolver
+	memory   Memory
+	secret   []byte
+	log      *zap.Logger
+	now      func() time.Time
+	wg       sync.WaitGroup
+
+	mu       sync.Mutex // Guards all below.
+	settings *settings
+	flights  map[flightKey]*flight
+	closing  bool
+}
+
+// New makes a Verifier; nothing runs until it is asked. Its error names the setting at fault.
+func New(opts Options) (*Verifier, error) {
+	v := &Verifier{
+		lists: opts.Lists, resolver: opts.Resolver, memory: opts.Memory, secret: opts.Secret,
+		log: opts.Logger, now: opts.Now, flights: map[flightKey]*flight{},
+	}
+	if v.memory == nil {
+		v.memory = forgetful{}
+	}
+	if v.log == nil {
+		v.log = zap.NewNop()
+	}
+	if v.now == nil {
+		v.now = time.Now
+	}
+	if err := v.Reload(opts.Settings); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Reload puts s into force for flights that begin from now on. On error nothing has changed.
+func (v *Verifier) Reload(s Settings) error {
+	compiled, err := compile(s)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.settings = compiled
+	return nil
+}
+
+// Close lets flights end until ctx is done, then cancels them, and returns when none is left. Verify returns
+// ErrStopping from now on.
+func (v *Verifier) Close(ctx context.Context) error {
+	v.mu.Lock()
+	v.closing = true
+	v.mu.Unlock()
+	ended := make(chan struct{})
+	go func() { // Ends with the last flight, which the cancellation below brings about.
+		v.wg.Wait()
+		close(ended)
+	}()
+	var err error
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = fmt.Errorf("verify: close: %w", context.Cause(ctx))
+		v.mu.Lock()
+		for _, f := range v.flights {
+			f.cancel(ErrStopping)
+		}
+		v.mu.Unlock()
+		<-ended
+	}
+	return err
+}
+
+// Verify answers one request. It blocks until the answer is there, but not past the request's deadline: then the
+// answer is unknown, deadline_exceeded, and the work goes on for whoever asks next.
+//
+// What a mail server says or fails to say is an answer. An error means that ctx ended, that the request makes no
+// sense (ErrBadRequest), or that the verifier is stopping (ErrStopping).
+func (v *Verifier) Verify(ctx context.Context, req Request) (*verdict.Answer, error) {
+	start := v.now()
+	if err := req.fill(); err != nil {
+		return nil, err
+	}
+	a, err := address.Parse(req.Email)
+	if err != nil {
+		return v.invalid(&req, err, start), nil
+	}
+	ans, err := v.answer(ctx, &req, a, start.Add(req.Deadline))
+	if err != nil {
+		return nil, err
+	}
+	out := *ans // The flight's answer is shared; this caller's copy is not.
+	out.Email = req.Email
+	out.Took = v.now().Sub(start)
+	return &out, nil
+}
+
+// fill puts defaults into r and checks it.
+func (r *Request) fill() error {
+	if r.Deadline == 0 {
+		r.Deadline = DefaultDeadline
+	}
+	if r.Deadline < 0 || r.Deadline > MaxDeadline {
+		return fmt.Errorf("%w: deadline %v: must be above 0 and at most %v", ErrBadRequest, r.Deadline, MaxDeadline)
+	}
+	switch r.Depth {
+	case "":
+		r.Depth = DepthSMTP
+	case DepthSyntax, DepthDNS, DepthSMTP:
+	default:
+		return fmt.Errorf("%w: depth %q: must be syntax, dns or smtp", ErrBadRequest, r.Depth)
+	}
+	if r.App == "" {
+		r.App = "default"
+	}
+	return nil
+}
+
+// answer gets a's answer, and where the caller wants to wait, waits out greylisting up to the deadline.
+func (v *Verifier) answer(ctx context.Context, req *Request, a address.Address, deadline time.Time) (*verdict.Answer, error) {
+	ans, err := v.ask(ctx, req, a, "", deadline)
+	for err == nil && req.Wait && ans.Reason == verdict.Greylisted && ans.RetryAt.Before(deadline) {
+		source := greylistSource(ans)
+		if err := sleepUntil(ctx, v.now, ans.RetryAt); err != nil {
+			return nil, err
+		}
+		ans, err = v.ask(ctx, req, a, source, deadline)
+	}
+	return ans, err
+}
+
+// greylistSource is the source whose question was greylisted: the next has to come from the same.
+func greylistSource(ans *verdict.Answer) string {
+	for _, e := range ans.Evidence {
+		if e.Stage == "rcpt" && !e.Control {
+			return e.Source
+		}
+	}
+	return ""
+}
+
+func sleepUntil(ctx context.Context, now func() time.Time, t time.Time) error {
+	timer := time.NewTimer(t.Sub(now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
