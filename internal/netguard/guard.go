@@ -94,24 +94,24 @@ func (r *rules) judge(a netip.Addr) (Kind, netip.Addr) {
 		return "", netip.Addr{}
 	case a.Zone() != "":
 		return KindZone, netip.Addr{}
-	case r.isOwn(base):
-		return KindOwn, netip.Addr{}
 	}
 	for _, v4 := range inside {
-		if r.allowed(v4) {
-			continue
-		}
-		if r.isOwn(v4) {
-			return KindOwn, v4
-		}
-		if k := registry(v4); k != "" {
+		if k := r.kind(v4); k != "" && !r.allowed(v4) {
 			return k, v4
 		}
 	}
-	if len(inside) > 0 && !whole {
+	if len(inside) > 0 && !whole && !r.isOwn(base) {
 		return "", netip.Addr{} // A public IPv4 address in a form that stands for it.
 	}
-	return registry(base), netip.Addr{}
+	return r.kind(base), netip.Addr{}
+}
+
+// kind returns what is to be said against a, without a look at what is allowed or inside.
+func (r *rules) kind(a netip.Addr) Kind {
+	if k := registry(a); k != "" || !r.isOwn(a) {
+		return k
+	}
+	return KindOwn
 }
 
 // allowed says whether the operator allows every one of addrs.

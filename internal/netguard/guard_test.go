@@ -174,6 +174,7 @@ func TestCheckRegistry(t *testing.T) {
 func TestCheckOptions(t *testing.T) {
 	own := []netip.Addr{
 		netip.MustParseAddr("8.8.4.4"), netip.MustParseAddr("2606:4700::1"), netip.MustParseAddr("::ffff:9.9.9.9"),
+		netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("2002:808:808::9"),
 	}
 	allow := func(prefixes ...string) []netip.Prefix {
 		var out []netip.Prefix
@@ -193,6 +194,8 @@ func TestCheckOptions(t *testing.T) {
 		{"own IPv4, NAT64", nil, "64:ff9b::8.8.4.4", netguard.KindOwn},
 		{"own IPv4, 6to4", nil, "2002:808:404::25", netguard.KindOwn},
 		{"own given as mapped", nil, "9.9.9.9", netguard.KindOwn},
+		{"own loopback is loopback", nil, "127.0.0.1", netguard.KindLoopback},
+		{"own 6to4", nil, "2002:808:808::9", netguard.KindOwn},
 		{"own IPv6", nil, "2606:4700::1", netguard.KindOwn},
 		{"beside own", nil, "8.8.4.5", ""},
 		{"allowed", allow("10.0.0.0/8"), "10.1.2.3", ""},

@@ -165,18 +165,24 @@ func TestLookup(t *testing.T) {
 			if !strings.Contains(m.Detail, tt.detail) || (tt.detail == "") != (m.Detail == "") {
 				t.Errorf("Lookup(%s).Detail = %q, want %q in it", tt.domain, m.Detail, tt.detail)
 			}
-			if m.Domain != domain(t, tt.domain) || m.At.IsZero() || m.Took <= 0 {
-				t.Errorf("Lookup(%s): Domain %s, At %s, Took %s", tt.domain, m.Domain, m.At, m.Took)
-			}
-			if want := !m.Status.Failed() || len(m.Hosts) > 0; want != (m.Server == addr) {
-				t.Errorf("Lookup(%s).Server = %q, want %q if MX was answered", tt.domain, m.Server, addr)
-			}
+			checkStamps(t, m, tt.domain, addr)
 		})
 	}
 	for _, name := range []string{"localhost.", "127.0.0.1.", "8.8.8.8."} {
 		if n := z.count(name, "A"); n != 0 {
 			t.Errorf("the server was asked for %s %d times, want never", name, n)
 		}
+	}
+}
+
+// checkStamps checks what every result says of the lookup itself.
+func checkStamps(t *testing.T, m maildns.MailHosts, name, server string) {
+	t.Helper()
+	if m.Domain != domain(t, name) || m.At.IsZero() || m.Took <= 0 {
+		t.Errorf("Lookup(%s): Domain %s, At %s, Took %s", name, m.Domain, m.At, m.Took)
+	}
+	if answered := !m.Status.Failed() || len(m.Hosts) > 0; answered != (m.Server == server) {
+		t.Errorf("Lookup(%s).Server = %q, want %q if MX was answered", name, m.Server, server)
 	}
 }
 
@@ -211,6 +217,18 @@ func TestLookupWithoutIPv6(t *testing.T) {
 		if got := z.count(tt.host, "AAAA"); got != tt.aaaa {
 			t.Errorf("AAAA of %s asked %d times, want %d", tt.host, got, tt.aaaa)
 		}
+	}
+}
+
+func TestLookupWithoutGuard(t *testing.T) {
+	z := newZone(t, "plain.example. 600 IN MX 10 mx.example.\nmx.example. 600 IN A 192.0.2.1\nmx.example. 600 IN A 8.8.8.8\n")
+	r, err := maildns.New(maildns.Options{Servers: []string{z.serve(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, want := hostsText(lookup(t, r, "plain.example").Hosts), "mx.example 8.8.8.8 !192.0.2.1"; got != want {
+		t.Errorf("Hosts = %s, want %s", got, want)
 	}
 }
 

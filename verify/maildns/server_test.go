@@ -85,34 +85,32 @@ func (z *zone) answer(query *dns.Msg, network string) *dns.Msg {
 // fill looks q up, following CNAMEs.
 func (z *zone) fill(m *dns.Msg, q dns.Question) {
 	for range 20 {
-		exists, alias := false, ""
-		for _, rr := range z.records {
-			h := rr.Header()
-			if strings.EqualFold(h.Name, q.Name) || dns.IsSubDomain(q.Name, h.Name) {
-				exists = true
-			}
-			if !strings.EqualFold(h.Name, q.Name) {
-				continue
-			}
-			if c, ok := rr.(*dns.CNAME); ok {
-				alias = c.Target
-				m.Answer = append(m.Answer, rr)
-			} else if h.Rrtype == q.Qtype {
-				m.Answer = append(m.Answer, rr)
-			}
-		}
-		if alias != "" {
-			q.Name = alias
+		exists, rrs := z.at(q)
+		m.Answer = append(m.Answer, rrs...)
+		if len(rrs) == 1 && rrs[0].Header().Rrtype == dns.TypeCNAME {
+			q.Name = rrs[0].(*dns.CNAME).Target
 			continue
 		}
 		if !exists {
 			m.Rcode = dns.RcodeNameError
 		}
-		if n := len(m.Answer); n == 0 || m.Answer[n-1].Header().Rrtype != q.Qtype {
+		if len(rrs) == 0 {
 			z.addSOA(m, q.Name)
 		}
 		return
 	}
+}
+
+// at returns the records for q, a CNAME if there is one, and whether q's name or one below it exists.
+func (z *zone) at(q dns.Question) (exists bool, rrs []dns.RR) {
+	for _, rr := range z.records {
+		h := rr.Header()
+		exists = exists || dns.IsSubDomain(q.Name, h.Name)
+		if strings.EqualFold(h.Name, q.Name) && (h.Rrtype == q.Qtype || h.Rrtype == dns.TypeCNAME) {
+			rrs = append(rrs, rr)
+		}
+	}
+	return exists, rrs
 }
 
 func (z *zone) addSOA(m *dns.Msg, name string) {

@@ -27,8 +27,16 @@ type server struct {
 	downUntil atomic.Int64
 }
 
-func (s *server) silent()    { s.downUntil.Store(int64(time.Since(s.start) + holdDown)) }
-func (s *server) spoke()     { s.downUntil.Store(0) }
+// heard notes what came of asking the server, and returns whether it answered anything at all.
+func (s *server) heard(err error) bool {
+	if err != nil && noContact(err) {
+		s.downUntil.Store(int64(time.Since(s.start) + holdDown))
+		return false
+	}
+	s.downUntil.Store(0)
+	return true
+}
+
 func (s *server) down() bool { return s.downUntil.Load() > int64(time.Since(s.start)) }
 
 // order returns the servers as configured, with those that stayed silent lately at the end.
@@ -55,21 +63,15 @@ func (r *Resolver) ask(ctx context.Context, set *settings, q dns.Question) (sect
 		for _, srv := range pending {
 			sec, err := r.askServer(ctx, set, srv, q)
 			if err == nil {
-				srv.spoke()
+				srv.heard(nil)
 				return sec, nil
 			}
 			if ctx.Err() != nil { // Our time is over, or nobody waits; that says nothing of the server.
-				if len(failed.parts) == 0 {
-					failed.add(srv, errGaveUp)
-				}
-				return section{}, failed
+				return section{}, failed.gaveUp(srv)
 			}
 			failed.add(srv, err)
-			if noContact(err) {
-				srv.silent()
+			if !srv.heard(err) {
 				again = append(again, srv)
-			} else {
-				srv.spoke()
 			}
 		}
 		pending = again
@@ -165,6 +167,14 @@ func (e *failedError) add(srv *server, err error) {
 	if !slices.Contains(e.parts, part) {
 		e.parts = append(e.parts, part)
 	}
+}
+
+// gaveUp returns e for a question whose time was over while srv was asked.
+func (e *failedError) gaveUp(srv *server) error {
+	if len(e.parts) == 0 {
+		e.add(srv, errGaveUp)
+	}
+	return e
 }
 
 func (e *failedError) Error() string { return clip(strings.Join(e.parts, "; ")) }
