@@ -38,7 +38,7 @@ func (s source) fetch(ctx context.Context) (pack, error) {
 	if err != nil {
 		return pack{}, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", dir, s.name)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
