@@ -53,7 +53,7 @@ type Stats struct {
 	Recipients   int       // RCPT commands sent.
 	Refusals     int       // Replies to RCPT that were not 2yz, those after a refused MAIL included: servers count them all.
 	Flights      int
-	LastLatency  time.Duration // From the reply before the last, or from the write, to the last reply.
+	LastLatency  time.Duration // From the reply before the last, or from the write, to the last reply; 0 if both came together.
 }
 
 // Stats returns the counts so far.
