@@ -15,9 +15,9 @@ type Memory interface{}
 // forgetful is the memory of a verifier that has none.
 type forgetful struct{}
 
-func (r *run) remembered() bool                  { return false }
+func (r *run) remembered() bool                 { return false }
 func (r *run) rememberedAcceptAll() verdict.Tri { return verdict.Undetermined }
-func (r *run) remember(*decision)                {}
+func (r *run) remember(*decision)               {}
 
 // mailHosts is the domain's mail hosts, from memory or the DNS.
 func (v *Verifier) mailHosts(ctx context.Context, d address.Domain) (*maildns.MailHosts, error) {

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verimails/verimaild/config"
+	"github.com/verimails/verimaild/daemon"
+)
+
+func newServeCmd(stdio) *cobra.Command {
+	var path string
+	var sandbox bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the daemon",
+		Long: `Run the daemon until SIGTERM or SIGINT. SIGHUP reloads the configuration.
+
+Without --config the file is the first that exists of /etc/verimaild/verimaild.yaml and
+verimaild/verimaild.yaml in the XDG configuration directory; with none, the defaults hold.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load(path)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, path, sandbox)
+		},
+	}
+	cmd.Flags().StringVar(&path, "config", "", "configuration file")
+	cmd.Flags().BoolVar(&sandbox, "sandbox", false, "ask an embedded world of mail servers, and no other")
+	return cmd
+}
+
+// serve runs a daemon until ctx is done.
+func serve(ctx context.Context, cfg *config.Config, path string, sandbox bool) error {
+	d, err := daemon.New(daemon.Options{Config: cfg, Sandbox: sandbox})
+	if err != nil {
+		return err
+	}
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	detached := context.WithoutCancel(ctx) // The signal stops the daemon by Stop, in its order.
+	if err := d.Start(detached); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-hup:
+			d.ReloadFrom(detached, func() (*config.Config, error) { return config.Load(path, os.Environ()) })
+		case err := <-d.Failed():
+			return err
+		case <-ctx.Done():
+			return d.Stop(detached)
+		}
+	}
+}
