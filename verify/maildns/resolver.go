@@ -66,11 +66,11 @@ type Options struct {
 	IPv6 bool
 
 	// Dial connects to a server; nil means a [net.Dialer]. network is "udp" or "tcp" and decides the
-	// framing, whatever type the connection has: on "udp" each Write is one message and each Read
-	// returns one message whole, given room for 4096 bytes; on "tcp" two octets of length stand before each message, RFC 1035
-	// §4.2.2. A connection must honour SetDeadline, is used for one message, then closed. For "udp" it must
-	// deliver only what comes from address, and a fresh local port each time is what protects from
-	// forged answers; net.Dialer does both.
+	// framing, whatever type the connection has: on "udp" each Write is one message, and each Read
+	// returns one message whole, given room for 4096 bytes; on "tcp" two octets of length stand before
+	// each message, RFC 1035 §4.2.2. A connection must honour SetDeadline; it is used for one question and
+	// closed. On "udp" it must deliver only what comes from address, and a fresh local port each time
+	// is what makes answers hard to forge; net.Dialer does both.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Now stamps results; nil means time.Now.
