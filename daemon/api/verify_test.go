@@ -124,6 +124,21 @@ func TestLogsNoAddress(t *testing.T) {
 	}
 }
 
+// BenchmarkSocket is a remembered answer on its whole way, client included.
+func BenchmarkSocket(b *testing.B) {
+	answer := ada()
+	answer.Evidence[0].Dialogue = nil
+	s := serve(b, Options{Verifier: verifierFunc(func(context.Context, verify.Request) (*verdict.Answer, error) { return answer, nil })})
+	s.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 64
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			s.request(b, http.MethodGet, "/v1/verify?email=Ada@Example.com", "")
+		}
+	})
+}
+
+// BenchmarkVerify is a remembered answer from the parsed request to the written reply.
 func BenchmarkVerify(b *testing.B) {
 	answer := ada()
 	answer.Evidence[0].Dialogue = nil
