@@ -98,11 +98,3 @@ func (s *session) heloCommand(c command) bool {
 	s.hello, s.tx = true, transaction{}
 	return s.say(c.verb, s.b.texts.hello)
 }
-
-// greeted notes the name that the client gives.
-func (r *sessionRecord) greeted(name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.s.EHLO = name
-	r.s.Greeted++
-}

@@ -190,12 +190,14 @@ func (h *half) abandonLocked(err error) {
 	if h.arrival != nil {
 		h.arrival.Stop()
 	}
+	if h.delay > 0 {
+		h.alarmLocked(h.delay) // It wakes a writer who waits for room.
+	}
 	h.cond.Broadcast()
 }
 
-// goneLocked says how a write fares after the reader has gone: it fails once the news has travelled,
-// and vanishes until then. Without a reader nothing else can be said, so ok is false while there is one.
-func (h *half) goneLocked() (ok bool, err error) {
+// goneLocked says whether the reader has gone, and how a write fares: it fails with err once the news has travelled.
+func (h *half) goneLocked() (gone bool, err error) {
 	if h.goneErr == nil {
 		return false, nil
 	}

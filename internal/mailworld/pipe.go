@@ -92,7 +92,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 func (c *Conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	total := 0
+	total, waited := 0, false
 	for {
 		if c.closed || c.out.end != nil {
 			return total, c.fail("write", net.ErrClosed)
@@ -100,17 +100,21 @@ func (c *Conn) Write(p []byte) (int, error) {
 		if c.out.sendLimit.passedLocked() {
 			return total, c.fail("write", os.ErrDeadlineExceeded)
 		}
-		if gone, err := c.out.goneLocked(); err != nil {
+		gone, err := c.out.goneLocked()
+		switch {
+		case err != nil:
 			return total, c.fail("write", err)
-		} else if gone {
+		case gone && !waited: // It is sent, to nobody.
 			return total + len(p), nil
-		}
-		n := c.out.putLocked(p, c.in.read)
-		total, p = total+n, p[n:]
-		if len(p) == 0 {
-			return total, nil
+		case !gone:
+			n := c.out.putLocked(p, c.in.read)
+			total, p = total+n, p[n:]
+			if len(p) == 0 {
+				return total, nil
+			}
 		}
 		c.out.cond.Wait()
+		waited = true
 	}
 }
 

@@ -6,44 +6,6 @@ import (
 	"time"
 )
 
-// A Command is one line of a client and the reply to it.
-type Command struct {
-	At        time.Time      // When it was read.
-	Host      string         // The host it was said to.
-	Source    netip.AddrPort // Who said it.
-	Session   int            // The number of the session in the world, from 1 on.
-	Line      string         // As it came, without the line end.
-	Verb      string         // Upper case.
-	Code      int            // Of the reply; 0 if none was sent.
-	Reply     string         // Its text, after the code.
-	Pipelined bool           // Sent before the reply to the command before it was seen.
-	TLS       bool
-}
-
-// A Session is one connection to a host.
-type Session struct {
-	ID     int
-	Host   string
-	Source netip.AddrPort
-	At     time.Time // When it was accepted.
-	Ended  time.Time // Zero while it is open.
-	TLS    bool
-	EHLO   string // The name that the client gave.
-	Quit   bool   // The client said QUIT.
-	// Greeted, Transactions and Recipients count the greetings (EHLO and HELO), MAIL and RCPT.
-	Greeted, Transactions, Recipients int
-	// Flights is how many times the client waited for replies before it wrote on.
-	Flights int
-	// Commands are what was said, unless Spec.CountersOnly is set.
-	Commands []Command
-}
-
-// A sessionRecord is the record of one session while it runs. The session's goroutine writes it under the mutex.
-type sessionRecord struct {
-	mu sync.Mutex
-	s  Session
-}
-
 // A record is what a world remembers.
 type record struct {
 	mu         sync.Mutex
@@ -165,12 +127,14 @@ type Counts struct {
 
 // Counts returns the totals.
 func (w *World) Counts() Counts {
+	w.mu.Lock()
+	open := w.sessions
+	w.mu.Unlock()
 	w.rec.mu.Lock()
 	defer w.rec.mu.Unlock()
-	c := Counts{Sessions: w.rec.opened, Queries: w.rec.queried, Commands: make(map[string]int, len(w.rec.commands))}
+	c := Counts{Open: open, Sessions: w.rec.opened, Queries: w.rec.queried, Commands: make(map[string]int, len(w.rec.commands))}
 	for v, n := range w.rec.commands {
 		c.Commands[v] = n
 	}
-	c.Open = int(w.openSessions.Load())
 	return c
 }

@@ -220,6 +220,7 @@ func (s *session) dispatch(c command, seen int64) bool {
 		return s.startTLS(c)
 	case "QUIT":
 		s.quit = true
+		s.rec.quit()
 		s.say(c.verb, s.b.replyTo(c.verb, s.b.texts.bye))
 		return s.close(Close)
 	case "DATA", "BDAT":
@@ -244,8 +245,5 @@ func (s *session) finish() {
 	_ = s.tr.Close()
 	s.h.clients.end(s.source.Addr())
 	s.h.drop(s)
-	s.rec.mu.Lock()
-	s.rec.s.Ended = time.Now()
-	s.rec.s.Quit = s.quit
-	s.rec.mu.Unlock()
+	s.rec.end(time.Now())
 }

@@ -186,14 +186,7 @@ func (s *session) keep() {
 	if s.current.Line == "" && s.current.Verb == "" {
 		return
 	}
-	s.rec.mu.Lock()
-	defer s.rec.mu.Unlock()
-	if !s.current.Pipelined {
-		s.rec.s.Flights++
-	}
-	if !s.w.spec.CountersOnly {
-		s.rec.s.Commands = append(s.rec.s.Commands, s.current)
-	}
+	s.rec.add(s.current, s.w.spec.CountersOnly)
 }
 
 // placeholder is the value of a placeholder in a text.

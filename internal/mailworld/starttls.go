@@ -29,6 +29,7 @@ func (s *session) startTLS(c command) bool {
 	switch mode {
 	case TLSGarbage:
 		s.excused = true
+		_, _ = s.r.Peek(1) // The ClientHello, or the end.
 		s.out = append(s.out, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"...)
 		return s.close(Close)
 	case TLSAbort:
@@ -73,8 +74,6 @@ func (s *session) handshake() bool {
 	}
 	s.conn, s.r = conn, bufio.NewReaderSize(conn, maxLine)
 	s.tls, s.hello, s.esmtp, s.tx = true, false, false, transaction{}
-	s.rec.mu.Lock()
-	s.rec.s.TLS = true
-	s.rec.mu.Unlock()
+	s.rec.encrypted()
 	return true
 }

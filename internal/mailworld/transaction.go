@@ -191,16 +191,3 @@ func (s *session) replyByHost(path string) Reply {
 	}
 	return s.b.replyTo("RCPT", Reply{})
 }
-
-// began and asked count transactions and recipients.
-func (r *sessionRecord) began() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.s.Transactions++
-}
-
-func (r *sessionRecord) asked() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.s.Recipients++
-}

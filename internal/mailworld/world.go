@@ -2,6 +2,7 @@ package mailworld
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,13 +33,14 @@ type World struct {
 	certs  certificates
 	faults faults // In memory.
 
-	openSessions atomic.Int64
-	stop         chan struct{}
-	wg           sync.WaitGroup
+	stop chan struct{}
+	wg   sync.WaitGroup
 
-	mu     sync.Mutex // Guards what follows; never held over I/O.
-	closed bool
-	open   map[io.Closer]struct{} // Listeners and connections.
+	mu       sync.Mutex // Guards what follows; never held over I/O.
+	closed   bool
+	open     map[io.Closer]struct{} // Listeners and connections.
+	sessions int                    // That are open.
+	settled  chan struct{}          // Closed when sessions becomes 0; nil unless somebody waits.
 }
 
 // A host is a Host in its world.
@@ -142,6 +144,37 @@ func (w *World) Close() error {
 	}
 }
 
+// count keeps the number of open sessions.
+func (w *World) count(change int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sessions += change
+	if w.sessions == 0 && w.settled != nil {
+		close(w.settled)
+		w.settled = nil
+	}
+}
+
+// Settle waits until no session is open: what clients have left behind is then in the record. An error is ctx's.
+func (w *World) Settle(ctx context.Context) error {
+	w.mu.Lock()
+	if w.sessions == 0 {
+		w.mu.Unlock()
+		return nil
+	}
+	if w.settled == nil {
+		w.settled = make(chan struct{})
+	}
+	settled := w.settled
+	w.mu.Unlock()
+	select {
+	case <-settled:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // running reports whether the world is not being closed.
 func (w *World) running() bool {
 	select {
@@ -216,8 +249,8 @@ func (w *World) serve(h *host, tr transport, source netip.AddrPort, wait time.Du
 
 // session serves one connection.
 func (w *World) session(h *host, b *behaviour, tr transport, source netip.AddrPort) {
-	w.openSessions.Add(1)
-	defer w.openSessions.Add(-1)
+	w.count(1)
+	defer w.count(-1)
 	now := time.Now()
 	s := &session{
 		w: w, h: h, b: b, rec: w.rec.open(h.name, source, now), tr: tr, conn: tr,
