@@ -61,6 +61,7 @@ const (
 	sendTimeout   = 10 * time.Second // For the client to take the reply.
 	idleTimeout   = 2 * time.Minute  // Between requests.
 	hangUpTimeout = time.Second      // For connections to close once the last request is done.
+	cancelTimeout = 5 * time.Second  // For requests to end once their contexts have.
 
 	// maxHeader is well above maxURI, so that an address that is too long for a GET gets our error and not
 	// net/http's terse one.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -48,32 +49,45 @@ func (s *Server) Serve(l net.Listener) error {
 // errShuttingDown is why a request's context ended when Shutdown ran out of patience.
 var errShuttingDown = errors.New("api: shutting down")
 
+// errStuck is a fault of ours: a request did not end with its context.
+var errStuck = errors.New("api: requests are still inside though their contexts have ended")
+
 // Drain refuses new work from now on, with 503 and the code shutting_down; health checks are still answered.
 // What is inside goes on. It returns at once and may be called more than once.
 func (s *Server) Drain() { s.gate.close() }
 
 // Shutdown drains, waits until the last request is answered, and then closes all listeners and connections.
-// When ctx ends first, the contexts of the requests still inside are cancelled, and Shutdown returns ctx's error
-// once they are gone. Serve has returned, or is about to, when Shutdown returns.
+// When ctx ends first, the contexts of the requests still inside are cancelled; they get a moment to end, and Shutdown
+// returns ctx's error. Serve has returned, or is about to, when Shutdown returns.
 func (s *Server) Shutdown(ctx context.Context) error {
-	var late error
-	empty := s.gate.close()
-	select {
-	case <-empty:
-	case <-ctx.Done():
-		late = ctx.Err()
-		s.cancel(errShuttingDown)
-	}
-
+	err := s.finishWork(ctx)
 	// Shutdown of net/http waits for connections on which nothing was ever asked; we don't wait long for those.
 	hangUp, stop := context.WithTimeout(context.WithoutCancel(ctx), hangUpTimeout)
 	defer stop()
-	if err := s.http.Shutdown(hangUp); err != nil {
+	if s.http.Shutdown(hangUp) != nil {
 		_ = s.http.Close() // The sockets are gone whatever it says.
 	}
 	s.cancel(errShuttingDown)
-	<-empty
-	return late
+	return err
+}
+
+// finishWork lets the requests inside end by themselves until ctx ends, then makes them.
+func (s *Server) finishWork(ctx context.Context) error {
+	empty := s.gate.close()
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+	}
+	s.cancel(errShuttingDown)
+	moment := time.NewTimer(cancelTimeout)
+	defer moment.Stop()
+	select {
+	case <-empty:
+		return ctx.Err()
+	case <-moment.C:
+		return errors.Join(ctx.Err(), errStuck)
+	}
 }
 
 // A gate counts the requests inside, and once closed lets no more in.
