@@ -1,0 +1,215 @@
+package cache
+
+import (
+	"time"
+
+	"github.com/verimails/verimaild/verify/address"
+	"github.com/verimails/verimaild/verify/verdict"
+)
+
+// factRecord is a domain fact as it is stored.
+type factRecord struct {
+	verdict.DomainFact
+	epoch uint32
+}
+
+// Domain returns what is remembered of a domain's mail server. The slices of the result are shared: they must not be
+// changed. ContradictedAt is set even if nothing else is remembered.
+func (c *Cache) Domain(d address.Domain) (verdict.DomainFact, verdict.Freshness) {
+	rec, fromMemory, f := c.fact(d)
+	c.count(kindDomain, fromMemory, f)
+	var out verdict.DomainFact
+	if f != verdict.Missing {
+		out = rec.DomainFact
+		out.ExpiresAt = out.CheckedAt.Add(c.ages.Load().fact(&out).Hard)
+	}
+	out.Domain = d.ASCII()
+	out.ContradictedAt = epochTime(c.epochs.at(c.hashes.domain(d)))
+	return out, f
+}
+
+// fact looks a domain fact up without counting.
+func (c *Cache) fact(d address.Domain) (rec *factRecord, fromMemory bool, f verdict.Freshness) {
+	p := c.place(kindDomain, d.ASCII(), d.ASCII())
+	rec = held[factRecord](c, &p)
+	if fromMemory = rec != nil; !fromMemory {
+		rec = c.loadFact(&p, d)
+	}
+	if rec != nil {
+		f = c.ages.Load().fact(&rec.DomainFact).freshness(rec.CheckedAt, c.now())
+	}
+	return rec, fromMemory, f
+}
+
+func (c *Cache) loadFact(p *place, d address.Domain) *factRecord {
+	before := c.slot(p.hash).look()
+	key := c.hashes.domain(d)
+	b, found, err := c.facts.Get(key[:])
+	if err == nil && !found {
+		return nil
+	}
+	var rec *factRecord
+	if err == nil {
+		rec, err = unpackFact(b)
+	}
+	if err != nil || rec.Domain != d.ASCII() {
+		c.counter.bad.Add(1)
+		return nil
+	}
+	if rec.epoch < c.epochs.at(key) {
+		return nil
+	}
+	c.admit(p, before, rec, rec.size())
+	return rec
+}
+
+// PutDomain remembers a fact about a domain's mail server. The error is a [*NotStorableError] for a reason that may
+// not stand for every recipient, or if the fact says nothing. What contradicts a fact that is remembered drops that
+// one and every answer that leans on it. Evidence about real recipients is kept without its words: whoever reads the
+// fact asks about somebody else.
+func (c *Cache) PutDomain(t Token, d address.Domain, f verdict.DomainFact) error {
+	if f.Reason != "" && !f.Reason.OfDomain() || f.Reason == "" && f.AcceptsAll == verdict.Undetermined {
+		return &NotStorableError{Of: "domain", Reason: f.Reason}
+	}
+	f = c.trimFact(d, f)
+	for c.putFact(&t, d, f, false) {
+	}
+	return nil
+}
+
+// putFact tries once; it reports whether to try again, with the token as it is then. With onlyNewer an older fact than
+// the remembered one is left.
+func (c *Cache) putFact(t *Token, d address.Domain, f verdict.DomainFact, onlyNewer bool) (again bool) {
+	p := c.place(kindDomain, d.ASCII(), d.ASCII())
+	before := c.slot(p.hash).look()
+	key := c.hashes.domain(d)
+	ages, now := c.ages.Load(), c.now()
+	old, _, freshness := c.fact(d)
+	if freshness == verdict.Missing {
+		old = nil
+	}
+	if onlyNewer && old != nil && !f.CheckedAt.After(old.CheckedAt) {
+		return false
+	}
+	keep, contradicts := settleFact(old, &f)
+	if keep {
+		return false
+	}
+	if contradicts {
+		if *t = c.contradicted(*t, d); !t.valid() {
+			return false
+		}
+	}
+	rec := factRecord{DomainFact: f, epoch: c.epochs.at(key)}
+	value := packFact(&rec)
+	kept, err := unpackFact(value)
+	if err != nil {
+		panic("cache: a domain fact does not survive its encoding")
+	}
+	ttl := ages.fact(&f).ttl(f.CheckedAt, now)
+	return c.commit(*t, &p, before, kept, kept.size(), func() error { return c.facts.TryPut(key[:], value, ttl) })
+}
+
+// settleFact decides what becomes of an old fact, which may be nil, when a new one comes. It is pure.
+func settleFact(old *factRecord, f *verdict.DomainFact) (keep, contradicts bool) {
+	if old == nil {
+		return false, false
+	}
+	// That a server refuses all alike just now is no habit of the domain: nothing is known by it that was not before.
+	if f.Reason == verdict.UniformRefusal && old.Reason == "" {
+		return true, false
+	}
+	known := old.AcceptsAll != verdict.Undetermined && f.AcceptsAll != verdict.Undetermined
+	return false, known && old.AcceptsAll != f.AcceptsAll
+}
+
+// refusalContradicts drops what is said of a domain if it is said to accept everyone, since somebody there does not
+// exist. It returns the token to go on with.
+func (c *Cache) refusalContradicts(t Token, d address.Domain) Token {
+	if rec, _, f := c.fact(d); f == verdict.Missing || rec.AcceptsAll != verdict.True {
+		return t
+	}
+	return c.contradicted(t, d)
+}
+
+// contradicted begins a new epoch of a domain for the holder of a token, whose token stays valid when all others
+// become void; a void token changes nothing.
+func (c *Cache) contradicted(t Token, d address.Domain) Token {
+	if t.gen == nil || !t.gen.CompareAndSwap(t.was, t.was+1) {
+		return Token{}
+	}
+	t.was++
+	c.newEpoch(d)
+	return t
+}
+
+// trimFact is a copy of f within the bounds, its times as they can be stored.
+func (c *Cache) trimFact(d address.Domain, f verdict.DomainFact) verdict.DomainFact {
+	f.Domain = d.ASCII()
+	f.CheckedAt = c.stamp(f.CheckedAt)
+	f.ExpiresAt, f.ContradictedAt = time.Time{}, time.Time{}
+	f.Evidence = trimEvidence(f.Evidence)
+	for i := range f.Evidence {
+		if ev := &f.Evidence[i]; !ev.Control {
+			ev.Text, ev.Dialogue = "", nil
+		}
+	}
+	return f
+}
+
+// Bits of a fact record.
+const (
+	bitAcceptsAll = 1 << iota
+	bitRefusesMadeUp
+	bitFactEpoch
+)
+
+func packFact(r *factRecord) []byte {
+	var bits byte
+	switch r.AcceptsAll {
+	case verdict.True:
+		bits = bitAcceptsAll
+	case verdict.False:
+		bits = bitRefusesMadeUp
+	}
+	if r.epoch != 0 {
+		bits |= bitFactEpoch
+	}
+	var e encoder
+	e.byte(bits)
+	e.string(r.Domain)
+	e.string(string(r.Reason))
+	e.time(r.CheckedAt)
+	if r.epoch != 0 {
+		e.uint(uint64(r.epoch))
+	}
+	encodeEvidence(&e, &redactor{}, r.Evidence, r.CheckedAt)
+	return pack(nil, e.b)
+}
+
+func unpackFact(value []byte) (*factRecord, error) {
+	body, err := unpack(value)
+	if err != nil {
+		return nil, err
+	}
+	d := decoder{s: body}
+	var r factRecord
+	bits := d.byte()
+	switch bits & (bitAcceptsAll | bitRefusesMadeUp) {
+	case bitAcceptsAll:
+		r.AcceptsAll = verdict.True
+	case bitRefusesMadeUp:
+		r.AcceptsAll = verdict.False
+	}
+	r.Domain = d.string()
+	r.Reason = verdict.Reason(d.string())
+	r.CheckedAt = d.time()
+	if bits&bitFactEpoch != 0 {
+		r.epoch = uint32(d.small(1<<32 - 1)) //nolint:gosec // G115: bounded.
+	}
+	r.Evidence = decodeEvidence(&d, &redactor{}, r.CheckedAt)
+	if r.Reason != "" && !r.Reason.OfDomain() {
+		d.fail()
+	}
+	return &r, d.end()
+}

@@ -1,0 +1,181 @@
+package cache
+
+import (
+	"slices"
+	"time"
+
+	"github.com/verimails/verimaild/verify/address"
+	"github.com/verimails/verimaild/verify/verdict"
+)
+
+// Mailbox returns what is remembered of a mailbox. The slices of the result are shared: they must not be changed.
+func (c *Cache) Mailbox(a address.Address) (verdict.Mailbox, verdict.Freshness) {
+	p := c.place(kindMailbox, a.Key(), a.Domain().ASCII())
+	rec := held[mailboxRecord](c, &p)
+	fromMemory := rec != nil
+	if !fromMemory {
+		rec = c.loadMailbox(&p, a)
+	}
+	f := verdict.Missing
+	if rec != nil {
+		f = rec.freshness(c.ages.Load(), c.now())
+	}
+	c.count(kindMailbox, fromMemory, f)
+	if f == verdict.Missing {
+		return verdict.Mailbox{}, f
+	}
+	m := rec.Mailbox
+	m.ExpiresAt = m.CheckedAt.Add(c.ages.Load().mailbox(m.Reason).Hard)
+	return m, f
+}
+
+// freshness judges a record. One that waits for a second refusal is worth asking about again.
+func (r *mailboxRecord) freshness(ages *Ages, now time.Time) verdict.Freshness {
+	f := ages.mailbox(r.Reason).freshness(r.CheckedAt, now)
+	if f == verdict.Fresh && r.refused() {
+		return verdict.Stale
+	}
+	return f
+}
+
+// loadMailbox reads a record from disk into memory; nil if there is none that counts.
+func (c *Cache) loadMailbox(p *place, a address.Address) *mailboxRecord {
+	before := c.slot(p.hash).look()
+	d := c.hashes.domain(a.Domain())
+	b, found, err := c.mailboxes.Get(c.hashes.mailbox(d, a))
+	if err != nil {
+		c.counter.bad.Add(1)
+		return nil
+	}
+	if !found {
+		return nil
+	}
+	rec, err := unpackMailbox(b, a)
+	if err != nil {
+		c.counter.bad.Add(1)
+		return nil
+	}
+	if leans(rec.Reason) && rec.epoch < c.epochs.at(d) {
+		return nil
+	}
+	c.admit(p, before, rec, rec.size())
+	return rec
+}
+
+// leans reports whether an answer holds only as long as the domain's habit towards made-up recipients is known.
+func leans(r verdict.Reason) bool {
+	return r == verdict.MailboxAccepted || r == verdict.AcceptedCatchAll
+}
+
+// PutMailbox remembers what a mailbox answered. The error is a [*NotStorableError] for a reason that is not about a
+// mailbox. These rules hold:
+//
+//   - a refusal does not replace an acceptance that is younger than its soft age; it is noted, and a second one does;
+//   - an acceptance of which nothing more is known does not replace one of which more is;
+//   - "no such mailbox" in a domain that is said to accept everyone drops what is said of the domain.
+func (c *Cache) PutMailbox(t Token, a address.Address, m verdict.Mailbox) error {
+	if !m.Reason.OfMailbox() {
+		return &NotStorableError{Of: "mailbox", Reason: m.Reason}
+	}
+	m = c.trimMailbox(m)
+	if m.Reason == verdict.MailboxNotFound {
+		t = c.refusalContradicts(t, a.Domain())
+	}
+	for c.putMailbox(t, a, m) {
+	}
+	return nil
+}
+
+// putMailbox tries once; it reports whether to try again.
+func (c *Cache) putMailbox(t Token, a address.Address, m verdict.Mailbox) (again bool) {
+	p := c.place(kindMailbox, a.Key(), a.Domain().ASCII())
+	before := c.slot(p.hash).look()
+	old := held[mailboxRecord](c, &p)
+	if old == nil {
+		old = c.loadMailbox(&p, a)
+	}
+	ages, now := c.ages.Load(), c.now()
+	d := c.hashes.domain(a.Domain())
+	rec, changed := settleMailbox(old, mailboxRecord{Mailbox: m, epoch: c.epochs.at(d)}, ages, now)
+	if !changed {
+		return false
+	}
+	value := packMailbox(&rec, a)
+	// Memory holds what the disk gives back, not what the caller may go on changing.
+	kept, err := unpackMailbox(value, a)
+	if err != nil {
+		panic("cache: a mailbox record does not survive its encoding")
+	}
+	key, ttl := c.hashes.mailbox(d, a), ages.mailbox(rec.Reason).ttl(rec.CheckedAt, now)
+	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.mailboxes.TryPut(key, value, ttl) })
+}
+
+// settleMailbox decides what is remembered after an answer. It is pure. changed is false if that is what was
+// remembered before.
+func settleMailbox(old *mailboxRecord, answer mailboxRecord, ages *Ages, now time.Time) (rec mailboxRecord, changed bool) {
+	if old == nil {
+		return answer, true
+	}
+	f := ages.mailbox(old.Reason).freshness(old.CheckedAt, now)
+	if f == verdict.Missing {
+		return answer, true
+	}
+	switch {
+	case answer.Reason.IsRefusal() && old.Reason.IsAcceptance() && f == verdict.Fresh:
+		if old.refused() && !old.refusedAt.Equal(answer.CheckedAt) {
+			return answer, true // The second.
+		}
+		rec = *old
+		rec.refusal, rec.refusedAt = answer.Reason, answer.CheckedAt
+		return rec, !old.refused()
+	case answer.Reason == verdict.AcceptedUntested && old.Reason.IsAcceptance() && old.Reason != verdict.AcceptedUntested:
+		if !old.refused() {
+			return *old, false
+		}
+		rec = *old
+		rec.refusal, rec.refusedAt = "", time.Time{} // It accepts again, after all.
+		return rec, true
+	default:
+		return answer, true
+	}
+}
+
+// trimMailbox is a copy of m within the bounds, its times as they can be stored.
+func (c *Cache) trimMailbox(m verdict.Mailbox) verdict.Mailbox {
+	m.CheckedAt = c.stamp(m.CheckedAt)
+	m.ExpiresAt = time.Time{}
+	m.AcceptAll = verdict.AcceptAll(cut(string(m.AcceptAll), maxName))
+	m.Provider = cut(m.Provider, maxName)
+	m.MX = slices.Clone(m.MX[:min(len(m.MX), maxMX)])
+	for i := range m.MX {
+		m.MX[i].Host = cut(m.MX[i].Host, maxName)
+	}
+	m.Evidence = trimEvidence(m.Evidence)
+	return m
+}
+
+// stamp is a time as records hold it: whole milliseconds of the wall clock, now if there is none.
+func (c *Cache) stamp(t time.Time) time.Time {
+	if t.IsZero() {
+		t = c.now()
+	}
+	return t.Round(0).UTC().Truncate(time.Millisecond)
+}
+
+func packMailbox(r *mailboxRecord, a address.Address) []byte {
+	red := redactorFor(a)
+	var e encoder
+	r.encode(&e, &red)
+	return pack(nil, e.b)
+}
+
+func unpackMailbox(value []byte, a address.Address) (*mailboxRecord, error) {
+	body, err := unpack(value)
+	if err != nil {
+		return nil, err
+	}
+	red := redactorFor(a)
+	d := decoder{s: body}
+	r := decodeMailbox(&d, &red)
+	return &r, d.end()
+}

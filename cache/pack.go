@@ -1,0 +1,55 @@
+package cache
+
+import (
+	_ "embed"
+
+	"github.com/klauspost/compress/s2"
+)
+
+// The first byte of a stored value: its version and whether its body is compressed.
+const (
+	plain1  = 0x10 // Version 1, as it is.
+	packed1 = 0x11 // Version 1, a block of S2 with dictionary1.
+)
+
+// maxBody bounds a body before compression, so that a few bytes can't unfold into much.
+const maxBody = 16 << 10
+
+// dictionary1 is text that servers' replies and greetings are made of. It belongs to version 1 and must not change.
+//
+//go:embed dictionary1.txt
+var dictionary1 []byte
+
+// dictionary is dictionary1 ready for use.
+var dictionary = s2.MakeDict(dictionary1, nil)
+
+// pack appends the stored value of a body to dst.
+func pack(dst, body []byte) []byte {
+	block := dictionary.EncodeBetter(nil, body)
+	if len(block) < len(body) {
+		return append(append(dst, packed1), block...)
+	}
+	return append(append(dst, plain1), body...)
+}
+
+// unpack returns the body of a stored value.
+func unpack(value []byte) (string, error) {
+	if len(value) == 0 {
+		return "", errWire
+	}
+	switch block := value[1:]; value[0] {
+	case plain1:
+		return string(block), nil
+	case packed1:
+		if n, err := s2.DecodedLen(block); err != nil || n > maxBody {
+			return "", errWire
+		}
+		body, err := dictionary.Decode(nil, block)
+		if err != nil {
+			return "", errWire
+		}
+		return string(body), nil
+	default:
+		return "", errWire
+	}
+}

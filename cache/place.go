@@ -1,0 +1,80 @@
+package cache
+
+import (
+	"sync/atomic"
+
+	"github.com/verimails/verimaild/verify/verdict"
+)
+
+// place is where a record belongs, and what guards it there.
+type place struct {
+	key    memKey
+	hash   uint64 // Of key.name.
+	domain string
+	gen    *atomic.Uint64 // The domain's generation,
+	was    uint64         // and its value when the place was looked up.
+}
+
+func (c *Cache) place(k kind, name, domain string) place {
+	g := c.generation(domain)
+	return place{key: memKey{k, name}, hash: c.hash(name), domain: domain, gen: g, was: g.Load()}
+}
+
+// held returns the record in memory at a place, nil if there is none.
+func held[V any](c *Cache, p *place) *V {
+	it, ok := c.memory.get(p.hash, p.key)
+	if !ok || it.gen != p.was {
+		return nil
+	}
+	v, _ := it.value.(*V)
+	return v
+}
+
+// admit puts a record that was read from disk into memory, unless something was stored or forgotten since, or what
+// was stored before had not reached the disk yet.
+func (c *Cache) admit(p *place, before seen, v any, size int) {
+	s := c.slot(p.hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.version != before.version || p.gen.Load() != p.was || c.store.Reached() < before.mark {
+		return
+	}
+	c.memory.add(p.hash, p.key, &item{gen: p.was, domain: p.domain, size: size, value: v})
+}
+
+// commit stores a record in memory and queues it for the disk. It does nothing if the token is void. It reports
+// whether the caller has to begin again because another record was stored after it had looked.
+func (c *Cache) commit(t Token, p *place, before seen, v any, size int, put func() error) (again bool) {
+	s := c.slot(p.hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !t.valid() {
+		c.counter.void.Add(1)
+		return false
+	}
+	if s.version != before.version {
+		return true
+	}
+	s.version++
+	c.memory.add(p.hash, p.key, &item{gen: t.was, domain: p.domain, size: size, value: v})
+	// What the store drops it counts, and it says so in the log. Memory has the record all the same.
+	_ = put()
+	s.mark = c.store.Mark()
+	return false
+}
+
+// count notes the outcome of a look-up.
+func (c *Cache) count(k kind, fromMemory bool, f verdict.Freshness) {
+	n := &c.counter.kinds[k]
+	switch {
+	case f == verdict.Missing:
+		n.misses.Add(1)
+	case fromMemory:
+		n.memory.Add(1)
+	default:
+		n.disk.Add(1)
+	}
+	if f == verdict.Stale {
+		n.stale.Add(1)
+	}
+}
