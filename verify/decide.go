@@ -127,28 +127,43 @@ func failureReason(f pool.Failure) verdict.Reason {
 
 // earlyReason is the reason for a reply before RCPT: never one about the address.
 func earlyReason(f finding) verdict.Reason {
-	r := reasonOf(f)
-	if f.meaning.Class == reply.TemporaryFailure && (f.stage == smtp.StageConnect || f.stage == smtp.StageEHLO) {
+	greeting := f.stage == smtp.StageConnect || f.stage == smtp.StageEHLO
+	if f.meaning.Class == reply.TemporaryFailure && greeting {
 		return verdict.ServerBusy
 	}
-	switch r.Subject() {
-	case verdict.SubjectAddress, verdict.SubjectDomain:
-		if r == verdict.NoMailHost { // 521 and 556: the host says of itself that it takes no mail, RFC 7504.
-			return r
-		}
+	r := reasonOf(f)
+	switch {
+	case r == verdict.NoMailHost && (f.code == 521 || f.code == 556):
+		return r // The host says of itself that it takes no mail, RFC 7504.
+	case r.Subject() == verdict.SubjectAddress || r.Subject() == verdict.SubjectDomain:
 		return verdict.ServerTempfail
 	default:
 		return r
 	}
 }
 
-// rcptReason is the reason for a reply to RCPT that is not an acceptance.
+// rcptReason is the reason for a reply to RCPT that is not an acceptance. Laws 1 and 2 of decide hold here whatever
+// the rules that read replies say, for an operator may have written them.
 func rcptReason(f finding) verdict.Reason {
 	r := reasonOf(f)
-	if f.code/100 == 4 && r.Verdict() == verdict.Undeliverable { // Law 2.
+	if r.Verdict() == verdict.Unknown {
+		return r
+	}
+	switch f.meaning.Scope {
+	case reply.ScopeMailbox, reply.ScopeDomain:
+		if f.code/100 == 4 && r.Verdict() == verdict.Undeliverable {
+			return verdict.ServerTempfail
+		}
+		return r
+	case reply.ScopeSender:
+		return verdict.SenderRefused
+	case reply.ScopeSource, reply.ScopeSourceSite:
+		return verdict.SourceBlocked
+	case reply.ScopeSession:
+		return verdict.SessionLimited
+	default:
 		return verdict.ServerTempfail
 	}
-	return r
 }
 
 // reasonOf is the reason that a reply's class has in the table of docs/api.md.
