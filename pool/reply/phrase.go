@@ -40,7 +40,7 @@ type piece struct {
 
 // How many letters and digits may stand between two segments: a word or two, or most of a sentence.
 const (
-	nearGap = 18
+	nearGap = 24
 	wideGap = 50
 )
 

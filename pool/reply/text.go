@@ -55,6 +55,7 @@ func (s *scan) read(text []byte) {
 		switch {
 		case c == '<':
 			if n := bareName(text[i:]); n > 0 {
+				s.raise(s.t.signs[signAddress])
 				i += n
 				continue
 			}
