@@ -46,6 +46,19 @@ func (p *plan) host() (netip.Addr, error) {
 	return netip.AddrFrom4([4]byte{127, p.net, byte(third), byte(fourth)}), nil
 }
 
+// hosts returns the next n addresses for a host.
+func (p *plan) hosts(n int) ([]netip.Addr, error) {
+	var out []netip.Addr
+	for range n {
+		a, err := p.host()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
 // host6 returns the next IPv6 address for a host in memory.
 func (p *plan) host6() netip.Addr {
 	p.next6++
@@ -96,19 +109,15 @@ func (w *World) place() error {
 	for i := range w.spec.Hosts {
 		b := &w.spec.Hosts[i]
 		h := w.hosts[canonical(b.Name)]
-		h.addrs, h.dead = nil, nil
-		for range b.DeadAddresses {
-			if err := w.placeOne(&h.dead); err != nil {
-				return err
-			}
+		live := max(b.Addresses, 1)
+		if b.NoIPv4 {
+			live = 0
 		}
-		for range max(b.Addresses, 1) {
-			if b.NoIPv4 {
-				break
-			}
-			if err := w.placeOne(&h.addrs); err != nil {
-				return err
-			}
+		var err1, err2 error
+		h.dead, err1 = w.plan.hosts(b.DeadAddresses)
+		h.addrs, err2 = w.plan.hosts(live)
+		if err := errors.Join(err1, err2); err != nil {
+			return err
 		}
 		w.place6(h, b)
 		for _, a := range h.addrs {
@@ -116,14 +125,6 @@ func (w *World) place() error {
 		}
 	}
 	return nil
-}
-
-func (w *World) placeOne(list *[]netip.Addr) error {
-	a, err := w.plan.host()
-	if err == nil {
-		*list = append(*list, a)
-	}
-	return err
 }
 
 // place6 gives a host its IPv6 addresses. On sockets there is only ::1; a dead address is one that nothing can reach.

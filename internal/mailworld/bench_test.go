@@ -14,25 +14,21 @@ import (
 // BenchmarkRecipients measures how fast one client is answered that writes transactions of five recipients in one
 // segment each, with client and server sharing the processor.
 func BenchmarkRecipients(b *testing.B) {
-	for _, memory := range []bool{true, false} {
+	for name, run := range map[string]func(mailworld.Spec) (*mailworld.World, error){
+		"memory": mailworld.StartMemory, "sockets": mailworld.Start,
+	} {
 		for _, counters := range []bool{true, false} {
-			b.Run(fmt.Sprintf("memory=%t/counters=%t", memory, counters), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s/counters=%t", name, counters), func(b *testing.B) {
 				s := spec()
 				s.CountersOnly = counters
-				run := mailworld.Start
-				if memory {
-					run = mailworld.StartMemory
-				}
 				w, err := run(s)
 				if err != nil {
 					b.Fatal(err)
 				}
-				defer func() {
-					if err := w.Close(); err != nil {
-						b.Error(err)
-					}
-				}()
 				benchmarkSession(b, w)
+				if err := w.Close(); err != nil {
+					b.Error(err)
+				}
 			})
 		}
 	}

@@ -21,22 +21,26 @@ func (w *World) answerUDP(c *net.UDPConn) {
 			return
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		a := w.answer(buf[:n], "udp", from)
-		send := func() {
-			if a.msg != nil {
-				_, _ = c.WriteToUDPAddrPort(a.msg, from) // A client that is gone is none of our business.
-			}
-		}
-		if d := a.wait + w.spec.RTT; d > 0 {
-			w.spawn(nil, func() {
-				if w.sleep(d) {
-					send()
-				}
-			})
-			continue
-		}
-		send()
+		w.sendUDP(c, from, w.answer(buf[:n], "udp", from))
 	}
+}
+
+// sendUDP sends an answer, if there is one, when it is due.
+func (w *World) sendUDP(c *net.UDPConn, to netip.AddrPort, a answer) {
+	if a.msg == nil {
+		return
+	}
+	send := func() { _, _ = c.WriteToUDPAddrPort(a.msg, to) } // A client that is gone is none of our business.
+	late := a.wait + w.spec.RTT
+	if late == 0 {
+		send()
+		return
+	}
+	w.spawn(nil, func() {
+		if w.sleep(late) {
+			send()
+		}
+	})
 }
 
 // acceptDNS serves DNS over TCP until the listener is closed.

@@ -32,19 +32,7 @@ func TestPipeBytes(t *testing.T) {
 				var wg sync.WaitGroup
 				for i, ends := range [][2]*mailworld.Conn{{c, s}, {s, c}} {
 					sent := randomBytes(20000, uint64(i))
-					wg.Go(func() {
-						rnd := rand.New(rand.NewPCG(7, uint64(i)))
-						for rest := sent; len(rest) > 0; {
-							n := min(len(rest), 1+rnd.IntN(900))
-							if _, err := ends[0].Write(rest[:n]); err != nil {
-								t.Errorf("write: %v", err)
-							}
-							rest = rest[n:]
-						}
-						if err := ends[0].CloseWrite(); err != nil {
-							t.Error(err)
-						}
-					})
+					wg.Go(func() { writePieces(t, ends[0], sent) })
 					wg.Go(func() {
 						got, err := io.ReadAll(ends[1])
 						if err != nil || !bytes.Equal(got, sent) {
@@ -56,6 +44,21 @@ func TestPipeBytes(t *testing.T) {
 				closeBoth(t, c, s)
 			})
 		})
+	}
+}
+
+// writePieces writes b in pieces of random size, and half-closes.
+func writePieces(t *testing.T, c *mailworld.Conn, b []byte) {
+	rnd := rand.New(rand.NewPCG(7, uint64(b[0])))
+	for len(b) > 0 {
+		n := min(len(b), 1+rnd.IntN(900))
+		if _, err := c.Write(b[:n]); err != nil {
+			t.Errorf("write: %v", err)
+		}
+		b = b[n:]
+	}
+	if err := c.CloseWrite(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -44,23 +44,30 @@ func blackHole(addr net.TCPAddr) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	sa := &unix.SockaddrInet4{Port: addr.Port}
-	copy(sa.Addr[:], addr.IP.To4())
-	if err := unix.Bind(fd, sa); err != nil {
-		_ = unix.Close(fd)
-		return nil, err
-	}
-	if err := unix.Listen(fd, 0); err != nil {
-		_ = unix.Close(fd)
+	if err := listenFull(fd, addr); err != nil {
+		_ = unix.Close(fd) // It was not used.
 		return nil, err
 	}
 	filler, err := net.DialTCP("tcp4", nil, &addr)
 	if err != nil {
-		_ = unix.Close(fd)
+		_ = unix.Close(fd) // It was not used.
 		return nil, err
 	}
 	return func() {
-		_ = filler.Close()
+		_ = filler.Close() // Nothing was sent over it.
 		_ = unix.Close(fd)
 	}, nil
+}
+
+// listenFull listens with the shortest queue there is. The address may have been used a moment ago.
+func listenFull(fd int, addr net.TCPAddr) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	sa := &unix.SockaddrInet4{Port: addr.Port}
+	copy(sa.Addr[:], addr.IP.To4())
+	if err := unix.Bind(fd, sa); err != nil {
+		return err
+	}
+	return unix.Listen(fd, 0)
 }

@@ -233,7 +233,9 @@ func (w *World) forget(c io.Closer) {
 // serve begins a session, or what the host has instead of one, after wait.
 func (w *World) serve(h *host, tr transport, source netip.AddrPort, wait time.Duration) bool {
 	b := h.behaviour.Load()
-	return w.spawn(tr, func() {
+	w.count(1)
+	started := w.spawn(tr, func() {
+		defer w.count(-1)
 		if !w.sleep(wait) {
 			return
 		}
@@ -245,12 +247,14 @@ func (w *World) serve(h *host, tr transport, source netip.AddrPort, wait time.Du
 			w.session(h, b, tr, source)
 		}
 	})
+	if !started {
+		w.count(-1)
+	}
+	return started
 }
 
 // session serves one connection.
 func (w *World) session(h *host, b *behaviour, tr transport, source netip.AddrPort) {
-	w.count(1)
-	defer w.count(-1)
 	now := time.Now()
 	s := &session{
 		w: w, h: h, b: b, rec: w.rec.open(h.name, source, now), tr: tr, conn: tr,
