@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/verimails/verimaild/cache"
 	"github.com/verimails/verimaild/config"
 	"github.com/verimails/verimaild/daemon/api"
 	"github.com/verimails/verimaild/internal/mailworld"
@@ -43,6 +44,7 @@ type Daemon struct {
 	sandbox *mailworld.World // nil outside the sandbox.
 
 	stores   *store.Stores
+	cache    *cache.Cache // nil in a sandbox without memory.
 	guard    *netguard.Guard
 	lists    *lists.Lists
 	resolver *maildns.Resolver

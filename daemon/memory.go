@@ -1,8 +1,80 @@
 package daemon
 
-import "github.com/verimails/verimaild/verify"
+import (
+	"errors"
 
-// buildMemory makes the cache that answers are remembered in; none in a sandbox without memory.
+	"go.uber.org/zap"
+
+	"github.com/verimails/verimaild/cache"
+	"github.com/verimails/verimaild/config"
+	"github.com/verimails/verimaild/verify"
+	"github.com/verimails/verimaild/verify/address"
+	"github.com/verimails/verimaild/verify/maildns"
+	"github.com/verimails/verimaild/verify/verdict"
+)
+
+// buildMemory makes the cache that answers are remembered in. A sandbox has none unless it is told to, so that the same
+// question gets a fresh answer each time.
 func (d *Daemon) buildMemory() (verify.Memory, error) {
-	return nil, nil
+	if d.sandbox != nil && !d.cfg.Sandbox.Memory {
+		return nil, nil
+	}
+	c, err := cache.New(cache.Options{
+		Stores: d.stores, Ages: ages(&d.cfg.Cache), Entries: d.cfg.Cache.Entries, Logger: d.log.Named("cache"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.cache = c
+	return memory{c, d.log.Named("cache")}, nil
+}
+
+// ages is the configuration in the words of the cache.
+func ages(c *config.Cache) cache.Ages {
+	age := func(a config.Ages) cache.Age { return cache.Age{Soft: a.Soft, Hard: a.Hard} }
+	out := cache.DefaultAges()
+	out.Accepted, out.NotFound = age(c.MailboxAccepted), age(c.MailboxNotFound)
+	out.Disabled, out.Full = age(c.MailboxDisabled), age(c.MailboxFull)
+	out.AcceptsAll, out.RefusesMadeUp = age(c.AcceptsAll), age(c.RefusesMadeUp)
+	out.Hosts = cache.HostAges{
+		Min: c.MailHosts.Min, Max: c.MailHosts.Max, Hard: c.MailHosts.Hard,
+		Negative: c.MailHosts.Negative, Failure: c.MailHosts.Failure,
+	}
+	return out
+}
+
+// memory is a cache as verify wants it: what the cache refuses to store is a fault of ours, and logged.
+type memory struct {
+	*cache.Cache
+	log *zap.Logger
+}
+
+// Begin opens a note that is void once the domain is forgotten.
+func (m memory) Begin(d address.Domain) verify.Note { return note{m, m.Cache.Begin(d)} }
+
+type note struct {
+	memory
+	token cache.Token
+}
+
+func (n note) Mailbox(a address.Address, m verdict.Mailbox) {
+	n.check(n.PutMailbox(n.token, a, m), a.Domain())
+}
+
+func (n note) Domain(d address.Domain, f verdict.DomainFact) {
+	n.check(n.PutDomain(n.token, d, f), d)
+}
+
+func (n note) Hosts(h maildns.MailHosts) { n.PutHosts(n.token, h) }
+
+// check logs why something was not stored.
+func (n note) check(err error, d address.Domain) {
+	if err == nil {
+		return
+	}
+	level := zap.WarnLevel
+	if _, ours := errors.AsType[*cache.NotStorableError](err); ours {
+		level = zap.ErrorLevel
+	}
+	n.log.Log(level, "not remembered", zap.String("domain", d.ASCII()), zap.Error(err))
 }

@@ -49,6 +49,11 @@ func (d *Daemon) Reload(ctx context.Context, cfg *config.Config) (restart []stri
 	if err := d.lists.Reload(listOptions(cfg)); err != nil {
 		return nil, err
 	}
+	if d.cache != nil {
+		if err := d.cache.SetAges(ages(&cfg.Cache)); err != nil {
+			return nil, err
+		}
+	}
 	hadPool := d.pool != nil
 	settings, err := d.egress(cfg)
 	if err != nil {

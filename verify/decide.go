@@ -44,6 +44,7 @@ type decision struct {
 	reason   verdict.Reason
 	catchAll verdict.Tri
 	tested   verdict.AcceptAll
+	learned  bool // catchAll was found out now.
 }
 
 // decide is the judgement. It is pure. Its order of precedence:
@@ -65,7 +66,7 @@ func decide(f facts) decision {
 	case !f.target.accepted():
 		d.reason = rcptReason(f.target)
 		if f.target.refused() && f.target.meaning.Class == reply.NoSuchMailbox && d.catchAll == verdict.Undetermined {
-			d.catchAll, d.tested = verdict.False, verdict.AcceptAllTested // A server that knows who is not there.
+			d.learn(verdict.False) // A server that knows who is not there.
 		}
 	case f.mode == provider.ModeWeak || f.mode == provider.ModeNoSignal:
 		d.reason = verdict.ProviderUnverifiable
@@ -73,6 +74,11 @@ func decide(f facts) decision {
 		acceptance(f, &d)
 	}
 	return d
+}
+
+// learn notes what was found out of the domain's habit.
+func (d *decision) learn(catchAll verdict.Tri) {
+	d.catchAll, d.tested, d.learned = catchAll, verdict.AcceptAllTested, true
 }
 
 // acceptance decides what an accepted target is worth.
@@ -83,9 +89,11 @@ func acceptance(f facts, d *decision) {
 	case f.acceptAll == verdict.False:
 		d.reason = verdict.MailboxAccepted
 	case f.control.accepted():
-		d.reason, d.catchAll, d.tested = verdict.AcceptedCatchAll, verdict.True, verdict.AcceptAllTested
+		d.reason = verdict.AcceptedCatchAll
+		d.learn(verdict.True)
 	case f.control.refused():
-		d.reason, d.catchAll, d.tested = verdict.MailboxAccepted, verdict.False, verdict.AcceptAllTested
+		d.reason = verdict.MailboxAccepted
+		d.learn(verdict.False)
 	case f.control.asked:
 		d.reason, d.tested = verdict.AcceptedUntested, verdict.AcceptAllInconclusive
 	default:

@@ -181,7 +181,8 @@ func TestDecide(t *testing.T) {
 				test.facts.mode = provider.ModeProbe
 			}
 			got := decide(test.facts)
-			want := decision{test.reason, test.catchAll, test.tested}
+			learned := test.tested == verdict.AcceptAllTested && test.facts.acceptAll == verdict.Undetermined
+			want := decision{test.reason, test.catchAll, test.tested, learned}
 			if got != want {
 				t.Errorf("decide(%+v) = %+v, want %+v", test.facts, got, want)
 			}

@@ -62,11 +62,29 @@ func (v *Verifier) join(ctx context.Context, req *Request, a address.Address, so
 		f.waiting++
 		return f, nil
 	}
+	f := v.launch(ctx, key, run{v: v, s: v.settings, req: *req, addr: a, source: source})
+	f.waiting = 1
+	return f, nil
+}
+
+// refresh asks about a again, unless that is under way.
+func (v *Verifier) refresh(ctx context.Context, req *Request, a address.Address) {
+	key := flightKey{a.Key(), req.Depth, ""}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closing || v.flights[key] != nil {
+		return
+	}
+	v.launch(ctx, key, run{v: v, s: v.settings, req: *req, addr: a, refresh: true})
+}
+
+// launch starts r as the flight for key, detached from the caller's ctx. The caller holds v.mu.
+func (v *Verifier) launch(ctx context.Context, key flightKey, r run) *flight {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	f := &flight{done: make(chan struct{}), cancel: cancel, waiting: 1}
+	f := &flight{done: make(chan struct{}), cancel: cancel}
 	f.stage.Store("syntax")
+	r.flight = f
 	v.flights[key] = f
-	r := run{v: v, s: v.settings, req: *req, addr: a, source: source, flight: f}
 	v.wg.Go(func() {
 		bounded, stop := context.WithTimeout(ctx, flightBound)
 		defer stop()
@@ -77,7 +95,7 @@ func (v *Verifier) join(ctx context.Context, req *Request, a address.Address, so
 		v.mu.Unlock()
 		close(f.done)
 	})
-	return f, nil
+	return f
 }
 
 // leave is a caller's end. A flight whose last caller has gone away, rather than run out of time, is cancelled:

@@ -21,12 +21,20 @@ type run struct {
 	source string // Asks from this source only; "" lets the pool choose.
 	flight *flight
 
+	refresh bool // Asks again behind an answer that was served.
+
+	note     Note // Taken before anything is asked.
 	ans      verdict.Answer
 	provider *provider.Provider
+	fact     verdict.DomainFact // What was remembered of the domain; zero if it was not looked at.
 }
 
 // answer runs the steps. It never fails: what goes wrong is a reason.
 func (r *run) answer(ctx context.Context) *verdict.Answer {
+	if ans, _ := r.v.recall(&r.req, r.addr, r.s.policy); ans != nil && !r.refresh {
+		return ans // Found out since the caller looked.
+	}
+	r.note = r.v.memory.Begin(r.addr.Domain())
 	r.ans = r.v.describe(r.addr)
 	r.steps(ctx)
 	r.v.conclude(&r.ans, r.s.policy)
@@ -44,9 +52,6 @@ func (r *run) steps(ctx context.Context) {
 		return
 	case r.s.neverProbe(r.addr):
 		r.give(verdict.ProbeSuppressed, "The address or its domain is on the list of those never to be asked about (never_probe).")
-		return
-	}
-	if r.remembered() {
 		return
 	}
 	r.stage("dns")
@@ -72,7 +77,7 @@ func (r *run) give(reason verdict.Reason, explanation string) {
 
 // lookUp finds the mail hosts, from memory or the DNS; false means that the DNS was the answer.
 func (r *run) lookUp(ctx context.Context) (*maildns.MailHosts, bool) {
-	hosts, err := r.v.mailHosts(ctx, r.addr.Domain())
+	hosts, err := r.mailHosts(ctx)
 	if err != nil {
 		r.give(interrupted(ctx), "")
 		return nil, false
@@ -155,11 +160,7 @@ func (r *run) probe(ctx context.Context, hosts *maildns.MailHosts) {
 	r.ans.Stage = string(out.Stage)
 	r.ans.Evidence = append(r.ans.Evidence, evidence(&out))
 	if f.target.accepted() && f.acceptAll == verdict.Undetermined && f.mode == provider.ModeProbe {
-		control := r.request(hosts, pool.Recipient{Path: controlPath(r.v.secret, r.addr.Domain().ASCII(), 0), Control: true})
-		control.Source = out.Source // What one source was told about the target is compared with what the same is told now.
-		c := r.s.prober.Probe(ctx, control)[0]
-		f.control = findingOf(&c)
-		r.ans.Evidence = append(r.ans.Evidence, evidence(&c))
+		f.control = r.control(ctx, hosts, out.Source)
 	}
 	d := decide(f)
 	if out.Failure == pool.FailCanceled {
@@ -168,6 +169,29 @@ func (r *run) probe(ctx context.Context, hosts *maildns.MailHosts) {
 	r.ans.Reason, r.ans.Flags.CatchAll, r.ans.AcceptAll = d.reason, d.catchAll, d.tested
 	r.ans.RetryAt = retryAt(d.reason, &out, r.v.now())
 	r.remember(&d)
+}
+
+// control asks about made-up recipients, from the source that asked about the target, so that what one source was told
+// is compared with what the same is told now. A domain that has refused before is not believed on one word: if it
+// accepts a made-up recipient, another is tried, and where they differ nothing is known.
+func (r *run) control(ctx context.Context, hosts *maildns.MailHosts, source string) finding {
+	first := r.controlProbe(ctx, hosts, source, 0)
+	if !first.accepted() || !r.doubted() {
+		return first
+	}
+	if second := r.controlProbe(ctx, hosts, source, 1); !second.accepted() {
+		return finding{asked: true, failure: pool.FailCanceled}
+	}
+	return first
+}
+
+// controlProbe asks about the nth made-up recipient.
+func (r *run) controlProbe(ctx context.Context, hosts *maildns.MailHosts, source string, n int) finding {
+	req := r.request(hosts, pool.Recipient{Path: controlPath(r.v.secret, r.addr.Domain().ASCII(), n), Control: true})
+	req.Source = source
+	out := r.s.prober.Probe(ctx, req)[0]
+	r.ans.Evidence = append(r.ans.Evidence, evidence(&out))
+	return findingOf(&out)
 }
 
 // acceptAll is what is known of the domain without asking.

@@ -1,0 +1,70 @@
+package verify
+
+import (
+	"time"
+
+	"github.com/verimails/verimaild/pool/provider"
+	"github.com/verimails/verimaild/verify/address"
+	"github.com/verimails/verimaild/verify/verdict"
+)
+
+// recall answers from memory, if memory has what req will take: about the mailbox, or else about its whole domain.
+// refresh says that the answer is due to be asked about again behind it.
+func (v *Verifier) recall(req *Request, a address.Address, p Policy) (ans *verdict.Answer, refresh bool) {
+	if req.Depth != DepthSMTP || a.IsLiteral() {
+		return nil, false
+	}
+	now := v.now()
+	m, freshness := v.memory.Mailbox(a)
+	if freshness != verdict.Missing {
+		if !req.takes(now.Sub(m.CheckedAt)) {
+			return nil, false
+		}
+		out := v.describe(a)
+		out.Reason, out.AcceptAll, out.Evidence, out.MX = m.Reason, m.AcceptAll, m.Evidence, m.MX
+		out.Flags.ImplicitMX, out.Flags.CatchAll = m.ImplicitMX, catchAllOf(m.Reason, m.AcceptAll)
+		out.CheckedAt, out.ExpiresAt, out.Provider = m.CheckedAt, m.ExpiresAt, m.Provider
+		v.conclude(recalled(&out), p)
+		return &out, freshness == verdict.Stale
+	}
+	f, freshness := v.memory.Domain(a.Domain())
+	reason := f.Reason
+	if reason == "" && f.AcceptsAll == verdict.True {
+		reason = verdict.AcceptedCatchAll
+	}
+	if freshness == verdict.Missing || reason == "" || !req.takes(now.Sub(f.CheckedAt)) {
+		return nil, false
+	}
+	out := v.describe(a)
+	out.Reason, out.AcceptAll, out.Evidence = reason, verdict.AcceptAllTested, f.Evidence
+	out.Flags.CatchAll, out.CheckedAt, out.ExpiresAt = f.AcceptsAll, f.CheckedAt, f.ExpiresAt
+	v.conclude(recalled(&out), p)
+	return &out, freshness == verdict.Stale
+}
+
+// takes reports whether the caller takes a remembered answer of this age. Nobody gets the same address asked about
+// again within minRepeat.
+func (r *Request) takes(age time.Duration) bool {
+	return r.MaxAge < 0 || age < max(r.MaxAge, minRepeat)
+}
+
+// catchAllOf is what an answer for a mailbox says of its domain.
+func catchAllOf(reason verdict.Reason, tested verdict.AcceptAll) verdict.Tri {
+	switch {
+	case tested != verdict.AcceptAllTested:
+		return verdict.Undetermined
+	case reason == verdict.AcceptedCatchAll:
+		return verdict.True
+	default:
+		return verdict.False
+	}
+}
+
+// recalled marks an answer as remembered.
+func recalled(ans *verdict.Answer) *verdict.Answer {
+	ans.Cached, ans.Stage = true, "rcpt"
+	if p := provider.ByID(ans.Provider); p != nil {
+		ans.ProviderMode, ans.ModeNote = string(p.Mode), p.Note
+	}
+	return ans
+}
