@@ -148,7 +148,7 @@ func (z *zone) absent(m *dns.Msg, w *World, name, owner string, kind uint16) {
 	} else if z.elsewhere(name) {
 		m.Rcode = dns.RcodeRefused
 		return
-	} else if !z.parents[name] {
+	} else if !z.exists(name) {
 		m.Rcode = dns.RcodeNameError
 	}
 	m.Ns = append(m.Ns, w.soa(name))
@@ -194,7 +194,7 @@ func (d *domain) records(head dns.RR_Header, kind uint16) []dns.RR {
 			out = append(out, &dns.AAAA{Hdr: head, AAAA: a.AsSlice()})
 		}
 	case dns.TypeTXT:
-		for _, t := range d.spec.TXT {
+		for _, t := range d.txt {
 			out = append(out, &dns.TXT{Hdr: head, Txt: slices.Collect(chunks(t))})
 		}
 	case dns.TypeCNAME:

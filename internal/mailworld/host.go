@@ -51,6 +51,8 @@ type Host struct {
 	NoRelay Reply
 	// Greylist puts off every recipient; see Reply.Greylist.
 	Greylist time.Duration
+	// Greylisted is what is said to who is put off, by whatever greylist. The zero Reply means 450 4.2.0 and the delay.
+	Greylisted Reply
 
 	// Replies replaces replies by verb ("RSET", "QUIT", …). For "RCPT" it comes after limits and blocks,
 	// for "DATA" the violation is kept all the same.

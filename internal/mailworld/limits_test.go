@@ -223,6 +223,17 @@ func TestGreylist(t *testing.T) {
 	})
 }
 
+func TestGreylistText(t *testing.T) {
+	grey := func(h *mailworld.Host) {
+		h.Greylist, h.Greylisted = time.Minute, mailworld.Say(451, "4.7.1 come back in a minute, [{ip}]")
+	}
+	inMemory(t, spec(grey), func(t *testing.T, w *mailworld.World) {
+		at(t, w, w.SourceAddr(0), "begin\n> "+rcpt("ada")+"\n< 451 4.7.1 come back in a minute, [127.77.192.1]\n"+quit)
+		time.Sleep(time.Minute)
+		at(t, w, w.SourceAddr(0), "begin\n> "+rcpt("ada")+"\n< 250\n"+quit)
+	})
+}
+
 func TestGreylistOfMailbox(t *testing.T) {
 	s := spec()
 	s.Domains[0].Replies = map[string]mailworld.Reply{"slow": {Greylist: time.Minute}}

@@ -51,8 +51,11 @@ func (f *faults) of(source netip.Addr) error {
 	return nil
 }
 
-// firstPort is the client's port in memory: which one does not matter there.
-const firstPort = 40000
+// Clients in memory have ports from firstPort on, in turn.
+const (
+	firstPort = 40000
+	ports     = 20000
+)
 
 // Dial connects to raddr from laddr, an invalid laddr meaning SourceAddr(0). Its signature is that of
 // net.Dialer.DialTCP, less the network. On sockets it is a real dial. In memory a connection costs one RTT;
@@ -70,7 +73,7 @@ func (w *World) Dial(ctx context.Context, laddr, raddr netip.AddrPort) (net.Conn
 		return c, nil
 	}
 	if laddr.Port() == 0 {
-		laddr = netip.AddrPortFrom(laddr.Addr(), firstPort)
+		laddr = netip.AddrPortFrom(laddr.Addr(), uint16(firstPort+w.dialled.Add(1)%ports))
 	}
 	c, err := w.dialMemory(ctx, laddr, raddr)
 	if err != nil {

@@ -148,6 +148,34 @@ func TestUnknownHosts(t *testing.T) {
 	})
 }
 
+func TestInTurn(t *testing.T) {
+	s := spec(func(h *mailworld.Host) {
+		h.Rcpt = mailworld.InTurn(mailworld.Say(421, "4.1.1 verifying"), mailworld.Say(450, "4.1.1 still"), mailworld.Say(250, "2.1.5 Ok"))
+	})
+	inMemory(t, s, func(t *testing.T, w *mailworld.World) {
+		for _, want := range []string{"421\n< EOF\nclose", "450\n" + quit, "250\n" + quit, "250\n" + quit} {
+			dial(t, w, 0).play("begin\n> " + rcpt("ada") + "\n< " + want)
+		}
+		dial(t, w, 0).play("begin\n> " + rcpt("grace") + "\n< 421\n< EOF\nclose")
+		w.Check(t)
+	})
+}
+
+func TestChangeDomain(t *testing.T) {
+	inMemory(t, spec(), func(t *testing.T, w *mailworld.World) {
+		dial(t, w, 0).play("begin\n> " + rcpt("new") + "\n< 550\n> RSET\n< 250\n" + quit)
+		w.ChangeDomain(domain, func(d *mailworld.Domain) { d.Mailboxes = append(d.Mailboxes, "new") })
+		dial(t, w, 0).play("begin\n> " + rcpt("new") + "\n< 250\n" + quit)
+		w.ChangeDomain("later.test", func(d *mailworld.Domain) { d.MX = mailworld.MXs(host) })
+		if got := answers(ask(t, w, "later.test", dns.TypeMX)); !slices.Equal(got, []string{"10 " + host + "."}) {
+			t.Errorf("MX of a new domain = %q", got)
+		}
+		w.ChangeDomain(domain, func(d *mailworld.Domain) { d.MX = nil })
+		dial(t, w, 0).play("begin\n> " + rcpt("ada") + "\n< 554\n" + quit)
+		w.Check(t)
+	})
+}
+
 func TestPipelinedRecord(t *testing.T) {
 	inMemory(t, spec(), func(t *testing.T, w *mailworld.World) {
 		dial(t, w, 2).play("begin\n> " + rcpt("ada") + "\n> " + rcpt("x") + "\n> RSET\n< 250\n< 550\n< 250\n" + quit)

@@ -41,6 +41,11 @@ func TestGlitches(t *testing.T) {
 			flight + "< 250\n< 250\n< 250\n< 250\n" + quit, nil,
 		},
 		{
+			"421 in the middle, and talking on", glitch(mailworld.Glitch{On: "RCPT", Nth: 1, Do: mailworld.DoSay, Text: "421 4.7.0 enough\r\n"}),
+			"begin\n> " + rcpt("ada") + "\n< 421\n> RSET\n< EOF\nclose",
+			[]string{"after 421"},
+		},
+		{
 			"no reply any more", glitch(mailworld.Glitch{On: "RCPT", Nth: 2, Do: mailworld.DoHang}),
 			flight + "< 250\n< 250\n~ 10m\nclose", nil,
 		},

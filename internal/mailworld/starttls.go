@@ -20,8 +20,8 @@ func (s *session) startTLS(c command) bool {
 		s.excused = true
 		s.write(r)
 		s.out = append(s.out, expand(s.b.TLS.Inject, s.placeholder)...)
-	} else if !s.say(c.verb, r) || r.Code != 220 {
-		return false
+	} else if goesOn := s.say(c.verb, r); !goesOn || r.Code != 220 {
+		return goesOn
 	}
 	if s.flush() != nil {
 		return false

@@ -64,6 +64,13 @@ func TestSTARTTLSRules(t *testing.T) {
 		{"not offered", nil, "hello\n> STARTTLS\n< 502\n" + quit, nil},
 		{"454", withTLS(mailworld.TLSTempFail), "< 220\n> EHLO a.test\n< 250 STARTTLS\n> STARTTLS\n< 454\n> MAIL FROM:<p@a.test>\n< 250\n" + quit, nil},
 		{"502", withTLS(mailworld.TLSRefused), "< 220\n> EHLO a.test\n< 250 STARTTLS\n> STARTTLS\n< 502\n" + quit, nil},
+		{
+			"another reply", func(h *mailworld.Host) {
+				h.TLS.Mode = mailworld.TLSOn
+				h.Replies = map[string]mailworld.Reply{"STARTTLS": mailworld.Say(550, "no")}
+			},
+			"hello\n> STARTTLS\n< 550\n> MAIL FROM:<p@a.test>\n< 250\n" + quit, nil,
+		},
 		{"required", required, "hello\n> MAIL FROM:<p@a.test>\n< 530 5.7.0 Must issue a STARTTLS\n" + quit, nil},
 		{"injection", withTLS(mailworld.TLSInject), "hello\n> STARTTLS\n| 220 2.0.0 Ready to start TLS\\r\\n250-injected\\r\\n250 PIPELINING\\r\\n\nclose", nil},
 		{"talking on in clear", withTLS(mailworld.TLSOn), "hello\n> STARTTLS\n> EHLO a.test\n< 220\n~ 1m\nclose", nil},

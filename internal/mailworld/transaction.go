@@ -168,8 +168,8 @@ func (s *session) mailboxReply(path, domain string, now time.Time) Reply {
 		return Say(553, "5.6.7 Address requires SMTPUTF8")
 	}
 	r := s.replyByHost(path)
-	d, known := s.w.domainOf(domain)
-	if r.isZero() && (!known || !s.b.Relay && !s.w.serves(s.h, d)) {
+	d, known := s.w.zone.lookup(canonical(domain))
+	if r.isZero() && (!known || !s.b.Relay && !s.w.zone.serves(s.h, d)) {
 		return s.b.NoRelay.or(s.b.texts.noRelay)
 	}
 	grey := max(s.b.Greylist, r.Greylist)
@@ -178,7 +178,7 @@ func (s *session) mailboxReply(path, domain string, now time.Time) Reply {
 		grey = max(grey, d.spec.Greylist, r.Greylist)
 	}
 	if grey > 0 && s.w.rec.tooEarly(s.greyKey(path), grey, now) {
-		return greylisted(grey)
+		return s.b.Greylisted.or(greylisted(grey))
 	}
 	return r
 }

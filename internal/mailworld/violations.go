@@ -141,7 +141,7 @@ func (s *session) talkedOn(chunk []byte, seen int64) {
 	switch {
 	case s.quit:
 		s.violate("talked on after QUIT: %q", chunk)
-	case s.excused || !s.goodbye.known(seen):
+	case !s.goodbye.known(seen):
 	case s.unasked && s.inexact() && time.Since(s.endedAt) < grace+s.w.spec.RTT:
 	default:
 		s.violate("talked on after 421: %q", chunk)

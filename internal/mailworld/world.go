@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +31,8 @@ type World struct {
 	zone   zone
 	certs  certificates
 	faults faults // In memory.
+
+	dialled atomic.Uint32 // Connections made in memory.
 
 	stop chan struct{}
 	wg   sync.WaitGroup
@@ -330,6 +331,3 @@ func (w *World) Open(name string) int {
 	defer h.mu.Unlock()
 	return len(h.sessions)
 }
-
-// serves reports whether h is a mail host of d.
-func (w *World) serves(h *host, d *domain) bool { return slices.Contains(d.hosts, h.name) }

@@ -15,74 +15,47 @@ const (
 
 // A zone is what the name server knows: all domains, hosts and sources.
 type zone struct {
-	static  map[string]*domain
-	found   sync.Map        // Of *domain, by name: what Spec.Find has said; nil for a name it does not know.
-	parents map[string]bool // Names that exist because names below them do.
+	own     map[string][]netip.Addr // The addresses of hosts and sources, by name.
 	ptr     map[netip.Addr]string
+	sources string // What {sources} in a TXT record stands for.
 	find    func(string) (Domain, bool)
 	only    []string
-}
 
-// A domain is a Domain in its world.
-type domain struct {
-	spec      Domain
-	hosts     []string // That serve it, by name.
-	mailboxes map[string]bool
-
-	mu      sync.Mutex
-	queries int // For addresses; ThenAddrs counts on it.
+	mu      sync.RWMutex       // Guards what follows.
+	domains map[string]*domain // Nil for a name that Spec.Find does not know.
+	parents map[string]bool    // Names that exist because names below them do.
 }
 
 // build makes the zone of a world whose addresses are known.
 func (z *zone) build(w *World) {
-	z.static = make(map[string]*domain, len(w.spec.Domains)+len(w.spec.Hosts))
-	z.parents = make(map[string]bool)
+	z.own = make(map[string][]netip.Addr)
 	z.ptr = make(map[netip.Addr]string)
 	z.find, z.only = w.spec.Find, w.spec.Only
-	for i := range w.spec.Hosts {
-		h := w.hosts[canonical(w.spec.Hosts[i].Name)]
-		z.add(Domain{Name: h.name, Addrs: slices.Concat(h.dead, h.addrs)})
+	z.sources = w.sourceTerms()
+	for _, h := range w.hosts {
+		z.own[h.name] = slices.Concat(h.dead, h.addrs)
 		for _, a := range h.addrs {
 			z.ptr[a] = h.name
 		}
 	}
-	z.addSources(w)
-	terms := w.sourceTerms()
+	for n := range perNet { // Sources of the first network have names.
+		if name := w.spec.sourceName(n); name != "" {
+			a := w.SourceAddr(n)
+			z.ptr[a] = name
+			z.own[name] = append(z.own[name], a)
+		}
+	}
+	z.domains = make(map[string]*domain, len(w.spec.Domains)+len(z.own))
+	z.parents = make(map[string]bool)
+	for name := range z.own {
+		z.putLocked(Domain{Name: name})
+	}
 	for _, d := range w.spec.Domains {
-		if d.Host != "" {
-			h := w.hosts[canonical(d.Host)]
-			d.Addrs = slices.Concat(h.dead, h.addrs, d.Addrs)
-		}
-		d.TXT = slices.Clone(d.TXT)
-		for i, t := range d.TXT {
-			d.TXT[i] = strings.ReplaceAll(t, "{sources}", terms)
-		}
-		z.add(d)
-	}
-	for _, d := range z.static {
-		d.hosts = z.hostsOf(d.spec)
+		z.putLocked(d)
 	}
 }
 
-// namedSources is how many source addresses of the first network have a name.
-const namedSources = perNet
-
-func (z *zone) addSources(w *World) {
-	for n := range namedSources {
-		name, a := w.spec.sourceName(n), w.SourceAddr(n)
-		if name == "" {
-			continue
-		}
-		z.ptr[a] = name
-		if d := z.static[name]; d != nil {
-			d.spec.Addrs = append(d.spec.Addrs, a)
-			continue
-		}
-		z.add(Domain{Name: name, Addrs: []netip.Addr{a}})
-	}
-}
-
-// sourceTerms is what {sources} in a TXT record stands for.
+// sourceTerms are SPF terms for the first sources.
 func (w *World) sourceTerms() string {
 	terms := make([]string, 8)
 	for n := range terms {
@@ -91,126 +64,112 @@ func (w *World) sourceTerms() string {
 	return strings.Join(terms, " ")
 }
 
-// add puts a domain into the zone. A name that is there already, as that of a host, gets the records of both.
-func (z *zone) add(d Domain) {
+// putLocked puts a domain into the zone, in place of one of the same name.
+func (z *zone) putLocked(d Domain) *domain {
 	d.Name = canonical(d.Name)
-	if old := z.static[d.Name]; old != nil && d.CNAME == "" {
-		own := slices.DeleteFunc(slices.Clone(d.Addrs), func(a netip.Addr) bool { return slices.Contains(old.spec.Addrs, a) })
-		d.Addrs = slices.Concat(old.spec.Addrs, own)
-	}
-	z.static[d.Name] = newDomain(d)
+	made := z.domain(d)
+	z.domains[d.Name] = made
 	for name := d.Name; ; {
 		_, parent, ok := strings.Cut(name, ".")
 		if !ok || z.parents[parent] {
-			return
+			return made
 		}
 		z.parents[parent] = true
 		name = parent
 	}
 }
 
-func newDomain(d Domain) *domain {
+// domain makes d ready for use. A name that is also a host's or a source's has their addresses too.
+func (z *zone) domain(d Domain) *domain {
 	out := &domain{spec: d, mailboxes: make(map[string]bool, len(d.Mailboxes))}
 	for _, m := range d.Mailboxes {
 		out.mailboxes[strings.ToLower(m)] = true
+	}
+	for _, t := range d.TXT {
+		out.txt = append(out.txt, strings.ReplaceAll(t, "{sources}", z.sources))
+	}
+	out.addresses = slices.Clone(z.own[d.Name])
+	for _, a := range slices.Concat(z.own[canonical(d.Host)], d.Addrs) {
+		if !slices.Contains(out.addresses, a) {
+			out.addresses = append(out.addresses, a)
+		}
 	}
 	return out
 }
 
 // lookup returns the domain of this canonical name.
 func (z *zone) lookup(name string) (*domain, bool) {
-	if d := z.static[name]; d != nil {
-		return d, true
-	}
-	if z.find == nil {
-		return nil, false
-	}
-	if v, ok := z.found.Load(name); ok {
-		d := v.(*domain)
+	z.mu.RLock()
+	d, known := z.domains[name]
+	z.mu.RUnlock()
+	if known || z.find == nil {
 		return d, d != nil
 	}
-	var d *domain
-	if spec, ok := z.find(name); ok {
-		spec.Name = name
-		d = newDomain(spec)
-		d.hosts = z.hostsOf(spec)
+	spec, ok := z.find(name)
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if d, known = z.domains[name]; known { // Somebody else asked too.
+		return d, d != nil
 	}
-	v, _ := z.found.LoadOrStore(name, d)
-	d = v.(*domain)
-	return d, d != nil
+	if !ok {
+		z.domains[name] = nil
+		return nil, false
+	}
+	spec.Name = name
+	d = z.domain(spec)
+	z.domains[name] = d
+	return d, true
 }
 
-// hostsOf are the names of the hosts that a domain's MX records lead to, aliases followed.
-func (z *zone) hostsOf(d Domain) []string {
-	var out []string
-	if d.Host != "" {
-		out = append(out, canonical(d.Host))
-	}
-	if len(d.MX) == 0 {
-		out = append(out, canonical(d.Name)) // An implicit MX, if it is a host.
-	}
-	for _, mx := range d.MX {
-		name := canonical(mx.Host)
-		for range maxChain {
-			next := z.static[name]
-			if next == nil || next.spec.CNAME == "" {
-				break
-			}
-			name = canonical(next.spec.CNAME)
-		}
-		out = append(out, name)
-		if next := z.static[name]; next != nil && next.spec.Host != "" {
-			out = append(out, canonical(next.spec.Host))
-		}
-	}
-	return out
+// exists reports whether a name that has no records has names below it.
+func (z *zone) exists(name string) bool {
+	z.mu.RLock()
+	defer z.mu.RUnlock()
+	return z.parents[name]
 }
 
-// domainOf returns what the world knows about a recipient's domain.
-func (w *World) domainOf(name string) (*domain, bool) { return w.zone.lookup(canonical(name)) }
-
-// addrs are the addresses of a name; ThenAddrs replaces Addrs once both families may have been asked for.
-func (d *domain) addrs(v4 bool) []netip.Addr {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := d.spec.Addrs
-	if d.spec.ThenAddrs != nil && d.queries > 0 {
-		list = d.spec.ThenAddrs
+// ChangeDomain changes what the DNS and the hosts know of a domain, from now on; a name that the world did not know
+// is made. Its name stays.
+func (w *World) ChangeDomain(name string, f func(*Domain)) {
+	name = canonical(name)
+	d := Domain{}
+	if old, ok := w.zone.lookup(name); ok {
+		d = old.spec
 	}
-	if v4 {
-		d.queries++
-	}
-	var out []netip.Addr
-	for _, a := range list {
-		if a.Is4() == v4 {
-			out = append(out, a)
-		}
-	}
-	return out
+	f(&d)
+	d.Name = name
+	w.zone.mu.Lock()
+	defer w.zone.mu.Unlock()
+	w.zone.putLocked(d)
 }
 
-// reply is what the domain says about a recipient at a host.
-func (d *domain) reply(path string, b *behaviour) Reply {
-	local, _ := splitPath(path)
-	local = strings.ToLower(local)
-	accept := b.texts.rcpt
-	if r, ok := d.spec.Replies[local]; ok {
-		if r.Code == 0 && r.Then == Continue && r.Greylist > 0 { // Only greylisted: accepted in the end.
-			accept.Greylist, accept.Delay = r.Greylist, r.Delay
-			return accept
-		}
-		return r
+// serves reports whether h is a mail host of d: whether d's MX records, aliases followed, or its address lead to it.
+func (z *zone) serves(h *host, d *domain) bool {
+	if canonical(d.spec.Host) == h.name || len(d.spec.MX) == 0 && d.spec.Name == h.name {
+		return true
 	}
-	if d.mailboxes[local] || local == "postmaster" {
-		return accept
-	}
-	if d.spec.Rcpt != nil {
-		if r := d.spec.Rcpt(path); !r.isZero() {
-			return r
+	for _, mx := range d.spec.MX {
+		if z.leadsTo(canonical(mx.Host), h) {
+			return true
 		}
 	}
-	if d.spec.CatchAll {
-		return accept
+	return false
+}
+
+// leadsTo reports whether the addresses of name are those of h.
+func (z *zone) leadsTo(name string, h *host) bool {
+	for range maxChain {
+		if name == h.name {
+			return true
+		}
+		next, ok := z.lookup(name)
+		if !ok {
+			return false
+		}
+		if next.spec.CNAME == "" {
+			return canonical(next.spec.Host) == h.name
+		}
+		name = canonical(next.spec.CNAME)
 	}
-	return d.spec.Unknown.or(b.Unknown).or(b.texts.unknown)
+	return false
 }
