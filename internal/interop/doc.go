@@ -1,0 +1,16 @@
+// Package interop holds tests that ask real mail servers: those of Debian, at their own defaults wherever a default
+// counts, through a daemon that runs as a process of its own and is asked over its socket.
+//
+// The servers' packages are fetched with apt-get, which checks them against the archive's signatures, and unpacked
+// into a private root; nothing is installed, and the mail set-up of the machine is neither read nor changed. Each
+// server runs there with mount and process namespaces of its own, listens on an address in 127.0.0.0/8, takes us for
+// a stranger, and dies with the test. What it saw of us is read from its own log.
+//
+// The tests need Debian 12 or a system like it, root, and the tag interop:
+//
+//	go test -tags interop -count=1 ./internal/interop/...
+//
+// The table of what each server says is docs/interop.md. The tests compare it with what was said, and write it with
+//
+//	go test -tags interop -count=1 ./internal/interop/... -args -write
+package interop

@@ -1,0 +1,154 @@
+//go:build interop
+
+package interop
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// aptTimeout bounds one run of apt-get. A slow mirror needs minutes for the index of packages.
+const aptTimeout = 5 * time.Minute
+
+// A debFile is one package as the archive has it.
+type debFile struct {
+	name string // Of the file.
+	size int64
+}
+
+// unpack fetches the packages and unpacks them, without their maintainers' scripts, into root.
+// What was fetched once is kept in the user's cache directory.
+func unpack(t testing.TB, root string, packages []string) {
+	t.Helper()
+	dir := cacheDir(t)
+	for _, deb := range fetch(t, dir, packages) {
+		out, err := exec.CommandContext(t.Context(), "dpkg", "-x", filepath.Join(dir, deb.name), root).CombinedOutput()
+		if err != nil {
+			t.Fatalf("dpkg -x %s: %v\n%s", deb.name, err, out)
+		}
+	}
+}
+
+// cacheDir is where packages are kept between runs.
+func cacheDir(t testing.TB) string {
+	t.Helper()
+	base, err := os.UserCacheDir()
+	if err != nil { // No HOME, as under some CI runners.
+		base = os.TempDir()
+	}
+	dir := filepath.Join(base, "verimaild-interop")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// fetch makes sure that dir has the packages, and returns their files. The index of packages is fetched only if it is
+// missing or too old to find them.
+func fetch(t testing.TB, dir string, packages []string) []debFile {
+	t.Helper()
+	defer lock(t, dir)()
+	files, err := locate(t, packages)
+	if err == nil {
+		err = download(t, dir, packages, files)
+	}
+	if err == nil {
+		return files
+	}
+	t.Logf("updating apt's index of packages: %v", err)
+	if _, err := apt(t, dir, "update"); err != nil {
+		t.Fatalf("the interop tests need apt-get and Debian's archive: %v", err)
+	}
+	files, err = locate(t, packages)
+	if err == nil {
+		err = download(t, dir, packages, files)
+	}
+	if err != nil {
+		t.Fatalf("the interop tests need Debian 12's packages: %v", err)
+	}
+	return files
+}
+
+// lock keeps other test processes from using dir, until the function that it returns is called.
+func lock(t testing.TB, dir string) (unlock func()) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatalf("lock %s: %v", f.Name(), err)
+	}
+	return func() { f.Close() }
+}
+
+// locate asks apt-get which files the packages are. Its lines are
+//
+//	'http://deb.debian.org/…/postfix_3.7.11-0%2bdeb12u1_amd64.deb' postfix_3.7.11-0+deb12u1_amd64.deb 1510172 SHA256:…
+//
+// It is asked in an empty directory, for it does not print files that are where it runs.
+func locate(t testing.TB, packages []string) ([]debFile, error) {
+	t.Helper()
+	out, err := apt(t, t.TempDir(), append([]string{"download", "--print-uris"}, packages...)...)
+	if err != nil {
+		return nil, err
+	}
+	var files []debFile
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if len(fields) < 3 || !strings.HasPrefix(line, "'") {
+			continue
+		}
+		size, err := strconv.ParseInt(fields[2], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("apt-get download --print-uris: %q: %w", line, err)
+		}
+		files = append(files, debFile{name: fields[1], size: size})
+	}
+	if len(files) != len(packages) {
+		return nil, fmt.Errorf("apt-get download --print-uris: %d files for %d packages:\n%s", len(files), len(packages), out)
+	}
+	return files, nil
+}
+
+// download fetches the packages unless all their files are there.
+func download(t testing.TB, dir string, packages []string, files []debFile) error {
+	t.Helper()
+	complete := true
+	for _, f := range files {
+		info, err := os.Stat(filepath.Join(dir, f.name))
+		complete = complete && err == nil && info.Size() == f.size
+	}
+	if complete {
+		return nil
+	}
+	_, err := apt(t, dir, append([]string{"download"}, packages...)...)
+	return err
+}
+
+// apt runs apt-get in dir and returns what it printed.
+func apt(t testing.TB, dir string, args ...string) ([]byte, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), aptTimeout)
+	defer cancel()
+	// The user _apt, which apt-get becomes for downloads, can't write to a cache below root's home directory.
+	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-o", "APT::Sandbox::User=root"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("apt-get %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return out, nil
+}

@@ -1,0 +1,67 @@
+//go:build interop
+
+package interop
+
+import "testing"
+
+// TestPostfix asks a Postfix about every kind of recipient, with verimaild's own defaults.
+func TestPostfix(t *testing.T) {
+	n := newNetwork(t)
+	addr := n.addHost("mx.postfix.test", "postfix.test", "catchall.postfix.test", "elsewhere.test", "sender.test", "client.test", "helo.test")
+	r := startPostfix(t, n, postfix{
+		host: "mx.postfix.test", addr: addr,
+		domains: "postfix.test x\ncatchall.postfix.test x\nsender.test x\nclient.test x\nhelo.test x\n",
+		mailbox: `ada@postfix.test x
+bob@postfix.test x
+cleo@postfix.test x
+postmaster@postfix.test x
+full@postfix.test x
+fuller@postfix.test x
+closed@postfix.test x
+grey@postfix.test x
+@catchall.postfix.test x
+`,
+		access: `full@postfix.test 552 5.2.2 The email account that you tried to reach is over quota
+fuller@postfix.test 452 4.2.2 Mailbox full
+closed@postfix.test 550 5.2.1 This mailbox has been disabled
+grey@postfix.test 450 4.2.0 Greylisted, see http://postgrey.schweikert.ch/help/postfix.test.html
+sender.test sender_refused
+client.test client_refused
+helo.test helo_refused
+`,
+		main: `recipient_delimiter = +
+transport_maps = inline:{{left@postfix.test=error:5.2.1 The mailbox is closed}}
+smtpd_restriction_classes = sender_refused, client_refused, helo_refused
+sender_refused = check_sender_access static:reject
+client_refused = check_client_access static:reject
+helo_refused = check_helo_access static:reject
+`,
+	})
+	d := startDaemon(t, n, "")
+	questions := []question{
+		{"known", "ada@postfix.test", "deliverable/mailbox_accepted/address"},
+		{"known, with a tag", "bob+news@postfix.test", "deliverable/mailbox_accepted/address"},
+		{"known, in capitals", "CLEO@POSTFIX.TEST", "deliverable/mailbox_accepted/address"},
+		{"known, a role", "postmaster@postfix.test", "risky/role_address/local"},
+		{"unknown", "nobody@postfix.test", "undeliverable/mailbox_not_found/address"},
+		{"unknown, quoted", `"no body"@postfix.test`, "undeliverable/mailbox_not_found/address"},
+		{"unknown, UTF-8", "jürgen@postfix.test", "undeliverable/mailbox_not_found/address"},
+		{"unknown, four more", "nobody1@postfix.test", "undeliverable/mailbox_not_found/address"},
+		{"unknown, three more", "nobody2@postfix.test", "undeliverable/mailbox_not_found/address"},
+		{"unknown, two more", "nobody3@postfix.test", "undeliverable/mailbox_not_found/address"},
+		{"unknown, one more", "nobody4@postfix.test", "undeliverable/mailbox_not_found/address"},
+		{"over quota", "full@postfix.test", "risky/mailbox_full/address"},
+		{"over quota for now", "fuller@postfix.test", "risky/mailbox_full/address"},
+		{"disabled", "closed@postfix.test", "undeliverable/mailbox_disabled/address"},
+		{"error: transport", "left@postfix.test", "undeliverable/mailbox_disabled/address"},
+		{"greylisted", "grey@postfix.test", "unknown/greylisted/address"},
+		{"catch-all", "anybody@catchall.postfix.test", "risky/accepted_catch_all/domain"},
+		{"not its domain", "ada@elsewhere.test", "unknown/relay_denied/mx"},
+		{"sender refused", "ada@sender.test", "unknown/sender_refused/sender"},
+		{"client refused", "ada@client.test", "unknown/source_blocked/source"},
+		{"EHLO refused", "ada@helo.test", "unknown/helo_refused/sender"},
+	}
+	askAll(t, d, questions)
+	d.stop(t)
+	checkManners(t, postfixSessions(t, r.log, n.source()), manners{questions: len(questions), maxRefused: 3})
+}
