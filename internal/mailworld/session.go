@@ -113,7 +113,7 @@ func (s *session) step() bool {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return s.outOfTime()
 	default:
-		s.gone()
+		s.gone(err)
 		return false
 	}
 }

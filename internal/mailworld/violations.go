@@ -1,10 +1,12 @@
 package mailworld
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -154,11 +156,11 @@ func (s *session) inexact() bool {
 	return socket || !s.w.memory
 }
 
-// gone judges a client that closed the connection.
-func (s *session) gone() {
+// gone judges a client that closed the connection. A socket is reset when it is closed with replies unread.
+func (s *session) gone(err error) {
 	switch {
 	case s.quit, s.ended, s.excused, !s.w.running():
-	case !s.last.known(s.tr.seen()): // It gave up waiting for us.
+	case !s.last.known(s.tr.seen()), s.inexact() && errors.Is(err, syscall.ECONNRESET): // It gave up waiting for us.
 	default:
 		s.violate("closed the connection without QUIT")
 	}

@@ -2,23 +2,13 @@ package mailworld
 
 import (
 	"bufio"
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// ErrHost says that a world has no host of that name.
-var ErrHost = errors.New("mailworld: no such host")
-
-var errClosed = errors.New("mailworld: closed")
-
-// closeTimeout bounds Close.
-const closeTimeout = 10 * time.Second
 
 // A World is a running Spec. Its methods may be called concurrently.
 type World struct {
@@ -112,125 +102,6 @@ func newWorld(spec Spec, memory bool) (*World, error) {
 	return w, nil
 }
 
-// Close ends all sessions and listeners and waits for what served them, at most ten seconds.
-// A second Close does nothing.
-func (w *World) Close() error {
-	w.mu.Lock()
-	if w.closed {
-		w.mu.Unlock()
-		return nil
-	}
-	w.closed = true
-	close(w.stop)
-	list := make([]io.Closer, 0, len(w.open))
-	for c := range w.open {
-		list = append(list, c)
-	}
-	w.mu.Unlock()
-	for _, c := range list {
-		_ = c.Close() // It is being thrown away.
-	}
-	for _, h := range w.hosts {
-		h.stopListening()
-	}
-	done := make(chan struct{})
-	go func() { w.wg.Wait(); close(done) }()
-	timer := time.NewTimer(closeTimeout)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-timer.C:
-		return fmt.Errorf("mailworld: sessions still open after %v", closeTimeout)
-	}
-}
-
-// count keeps the number of open sessions.
-func (w *World) count(change int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.sessions += change
-	if w.sessions == 0 && w.settled != nil {
-		close(w.settled)
-		w.settled = nil
-	}
-}
-
-// Settle waits until no session is open: what clients have left behind is then in the record. An error is ctx's.
-func (w *World) Settle(ctx context.Context) error {
-	w.mu.Lock()
-	if w.sessions == 0 {
-		w.mu.Unlock()
-		return nil
-	}
-	if w.settled == nil {
-		w.settled = make(chan struct{})
-	}
-	settled := w.settled
-	w.mu.Unlock()
-	select {
-	case <-settled:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// running reports whether the world is not being closed.
-func (w *World) running() bool {
-	select {
-	case <-w.stop:
-		return false
-	default:
-		return true
-	}
-}
-
-// sleep waits; false means that the world is being closed.
-func (w *World) sleep(d time.Duration) bool {
-	if d <= 0 {
-		return w.running()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-w.stop:
-		return false
-	}
-}
-
-// spawn runs f in a goroutine that Close joins. c, unless it is nil, is closed by Close and when f returns.
-// When the world is closed already, f does not run and spawn returns false.
-func (w *World) spawn(c io.Closer, f func()) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		if c != nil {
-			_ = c.Close() // It is not used.
-		}
-		return false
-	}
-	if c != nil {
-		w.open[c] = struct{}{}
-	}
-	w.wg.Go(func() {
-		f()
-		if c != nil {
-			w.forget(c)
-		}
-	})
-	return true
-}
-
-func (w *World) forget(c io.Closer) {
-	w.mu.Lock()
-	delete(w.open, c)
-	w.mu.Unlock()
-	_ = c.Close() // What used it has finished.
-}
-
 // serve begins a session, or what the host has instead of one, after wait.
 func (w *World) serve(h *host, tr transport, source netip.AddrPort, wait time.Duration) bool {
 	b := h.behaviour.Load()
@@ -280,54 +151,4 @@ func (h *host) drop(s *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.sessions, s)
-}
-
-// Change changes how a host behaves, for sessions that begin afterwards. Its name, addresses and DNS stay;
-// Network may change.
-func (w *World) Change(name string, f func(*Host)) error {
-	h := w.hosts[canonical(name)]
-	if h == nil {
-		return fmt.Errorf("%w: %q", ErrHost, name)
-	}
-	old := h.behaviour.Load()
-	next := old.Host
-	f(&next)
-	next.Name = old.Name
-	h.behaviour.Store(newBehaviour(next))
-	if w.memory || kindOf(old.Network) == kindOf(next.Network) {
-		return nil
-	}
-	h.stopListening()
-	return w.listenAt(h)
-}
-
-// Interrupt says r, unasked, in every session at a host that waits for a command, and closes it if r says so.
-// 421 does; Reply{Then: Close} and Reply{Then: Reset} close without a word. It does not wait for that to happen,
-// and returns the number of sessions.
-func (w *World) Interrupt(name string, r Reply) int {
-	h := w.hosts[canonical(name)]
-	if h == nil {
-		return 0
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for s := range h.sessions {
-		select {
-		case s.interrupts <- r:
-		default: // The last one is still to be said.
-		}
-		_ = s.tr.SetReadDeadline(time.Unix(1, 0)) // An error means that the session is over.
-	}
-	return len(h.sessions)
-}
-
-// Open returns the number of sessions open at a host now.
-func (w *World) Open(name string) int {
-	h := w.hosts[canonical(name)]
-	if h == nil {
-		return 0
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.sessions)
 }
