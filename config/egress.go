@@ -31,7 +31,6 @@ type Egress struct {
 	Sources []Source `mapstructure:"sources"`
 
 	// What the daemon allows itself at a site, that is at one set of MX hosts, where nothing more precise is known.
-	// These are ceilings: it starts below them and rises on evidence.
 	Limits Limits `mapstructure:"limits"`
 }
 
@@ -63,9 +62,6 @@ type Source struct {
 
 // Limits bound what is asked of a site. A nil field inherits, and a field that points to zero lifts the limit.
 type Limits struct {
-	// Start below the ceilings and rise on evidence. With false, start at the ceilings.
-	Ramp *bool `mapstructure:"ramp" default:"true"`
-
 	// Sessions at once.
 	Sessions *int `mapstructure:"sessions" default:"2" range:"1..1000" zero:"no limit"`
 

@@ -50,7 +50,7 @@ egress:
   sources:
     - {name: a, ipv4: 192.0.2.10, ehlo: a.example.net}
     - {name: b, ipv6: "2001:db8::10", ehlo: "[IPv6:2001:db8::10]"}
-  limits: {ramp: false, sessions: 0, idle: 0, session_age: 1h30m}
+  limits: {sessions: 0, idle: 0, session_age: 1h30m}
 lists: {role: {add: [more.txt, /etc/roles.txt]}}
 replies:
   - {name: quota, code: 552, enhanced: 5.2, words: [quota], class: mailbox_full, retry: 6h}
@@ -74,7 +74,6 @@ replies:
 			{Name: "a", IPv4: netip.MustParseAddr("192.0.2.10"), EHLO: "a.example.net"},
 			{Name: "b", IPv6: netip.MustParseAddr("2001:db8::10"), EHLO: "[IPv6:2001:db8::10]"},
 		}},
-		{"a limit of false", c.Egress.Limits.Ramp, new(false)},
 		{"a lifted limit", c.Egress.Limits.Sessions, new(0)},
 		{"a lifted limit without unit", c.Egress.Limits.Idle, new(time.Duration(0))},
 		{"a limit", c.Egress.Limits.SessionAge, &hour},

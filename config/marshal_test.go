@@ -91,7 +91,7 @@ egress:
   sources:
     - {name: "1", ipv6: "2001:db8::1", ehlo: "[IPv6:2001:db8::1]"}
     - {name: b, ipv4: 192.0.2.1}
-  limits: {ramp: false, sessions: 0, idle: 0, session_age: 90m}
+  limits: {sessions: 0, idle: 0, session_age: 90m}
 `},
 		{"text that YAML could misread", `
 socket: {group: "0x10"}

@@ -32,7 +32,7 @@ type Config struct {
 	StateDir string `mapstructure:"state_dir" kind:"path" default:"/var/lib/verimaild" host:"Not as root: $XDG_STATE_HOME/verimaild, which is ~/.local/state/verimaild if that is not set." reload:"restart"`
 
 	// Where DNS is asked.
-	Resolver Resolver `mapstructure:"resolver" reload:"restart"`
+	Resolver Resolver `mapstructure:"resolver" reload:"live"`
 
 	// How mail servers are asked.
 	Egress Egress `mapstructure:"egress" reload:"live"`

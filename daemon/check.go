@@ -5,53 +5,102 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os/user"
+	"strconv"
 	"syscall"
 
 	"github.com/verimails/verimaild/config"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/address"
 	"github.com/verimails/verimaild/verify/lists"
+	"github.com/verimails/verimaild/verify/maildns"
 )
 
-// Check finds the faults in cfg that only the packages which use it can see. Its error is a config.Faults.
+// Check finds the faults in cfg that only the packages which use it, and this host, can see. Its error is a
+// config.Faults.
 func Check(cfg *config.Config) error {
-	var faults config.Faults
-	add := func(key, format string, args ...any) {
-		faults = append(faults, cfg.Fault(key, fmt.Sprintf(format, args...)))
-	}
-	if s := cfg.Egress.Sender; s != "" {
-		switch a, err := address.Parse(s); {
-		case err != nil:
-			add("egress.sender", "%v", err)
-		case a.NeedsSMTPUTF8() || a.IsLiteral():
-			add("egress.sender", "%q: must be an ASCII mailbox at a domain, so that every server takes it", s)
-		}
-	}
+	c := checker{cfg: cfg}
+	c.sender()
+	c.group()
 	for i, s := range cfg.Egress.Sources {
-		for key, addr := range map[string]netip.Addr{"ipv4": s.IPv4, "ipv6": s.IPv6} {
-			if err := bindable(addr); err != nil {
-				add(fmt.Sprintf("egress.sources[%d].%s", i, key), "%v", err)
-			}
+		c.add(fmt.Sprintf("egress.sources[%d].ipv4", i), bindable(s.IPv4))
+		c.add(fmt.Sprintf("egress.sources[%d].ipv6", i), bindable(s.IPv6))
+	}
+	c.resolver()
+	_, err := verify.New(verify.Options{Settings: verify.Settings{NeverProbe: cfg.NeverProbe}})
+	c.addEach("never_probe", err)
+	_, err = lists.New(listOptions(cfg))
+	c.addEach("lists", err)
+	_, err = replyTable(cfg)
+	c.addEach("replies", err)
+	return c.faults.Err()
+}
+
+// A checker gathers faults.
+type checker struct {
+	cfg    *config.Config
+	faults config.Faults
+}
+
+// add notes a fault of the value at key, if err is one.
+func (c *checker) add(key string, err error) {
+	if err != nil {
+		f := c.cfg.Fault(key, err.Error())
+		f.Err = err
+		c.faults = append(c.faults, f)
+	}
+}
+
+// addEach notes each fault that err joins. Those that know their item of a list are noted there.
+func (c *checker) addEach(key string, err error) {
+	for _, e := range unjoin(err) {
+		if n, ok := errors.AsType[*verify.NeverProbeError](e); ok {
+			c.add(fmt.Sprintf("%s[%d]", key, n.Index), fmt.Errorf("%q: %w", n.Entry, n.Err))
+			continue
 		}
+		c.add(key, e)
 	}
-	if _, err := verify.New(verify.Options{Settings: verify.Settings{NeverProbe: cfg.NeverProbe}}); err != nil {
-		for _, e := range unjoin(err) {
-			key := "never_probe"
-			if n, ok := errors.AsType[*verify.NeverProbeError](e); ok {
-				key = fmt.Sprintf("never_probe[%d]", n.Index)
-			}
-			add(key, "%v", e)
-		}
+}
+
+// sender checks the reverse-path.
+func (c *checker) sender() {
+	s := c.cfg.Egress.Sender
+	if s == "" {
+		return
 	}
-	if _, err := lists.New(listOptions(cfg)); err != nil {
-		add("lists", "%v", err)
+	a, err := address.Parse(s)
+	if err == nil && (a.NeedsSMTPUTF8() || a.IsLiteral()) {
+		err = fmt.Errorf("%q: must be an ASCII mailbox at a domain, so that every server takes it", s)
 	}
-	if _, err := replyTable(cfg); err != nil {
-		for _, e := range unjoin(err) {
-			add("replies", "%v", e)
-		}
+	c.add("egress.sender", err)
+}
+
+// resolver checks the servers that are named. Those of /etc/resolv.conf are looked at again and again as it runs.
+func (c *checker) resolver() {
+	servers := c.cfg.Resolver.HostPorts()
+	if len(servers) == 0 {
+		return
 	}
-	return faults.Err()
+	r, err := maildns.New(maildns.Options{Servers: servers})
+	if err != nil {
+		c.add("resolver.servers", err)
+		return
+	}
+	r.Close()
+}
+
+// group checks that a group which was asked for exists.
+func (c *checker) group() {
+	g := c.cfg.Socket.Group
+	if g == "" || !c.cfg.IsSet("socket.group") {
+		return
+	}
+	if _, err := strconv.ParseUint(g, 10, 31); err == nil {
+		return
+	}
+	if _, err := user.LookupGroup(g); err != nil {
+		c.add("socket.group", fmt.Errorf("%q: there is no such group on this host", g))
+	}
 }
 
 // bindable reports why addr cannot be a source: above all, because this host does not have it.
@@ -69,10 +118,18 @@ func bindable(addr netip.Addr) error {
 	return l.Close()
 }
 
-// unjoin is the errors that errors.Join has put together.
+// unjoin is the errors that errors.Join has put together, however often, or the one that err is; none if it is nil.
 func unjoin(err error) []error {
-	if j, ok := err.(interface{ Unwrap() []error }); ok {
-		return j.Unwrap()
+	j, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
 	}
-	return []error{err}
+	var out []error
+	for _, e := range j.Unwrap() {
+		out = append(out, unjoin(e)...)
+	}
+	return out
 }

@@ -42,6 +42,7 @@ type Daemon struct {
 	log     *zap.Logger
 	level   zap.AtomicLevel
 	sandbox *mailworld.World // nil outside the sandbox.
+	boot    *config.Config   // With which it was made; what needs a restart is taken from here.
 
 	stores   *store.Stores
 	cache    *cache.Cache // nil in a sandbox without memory.
@@ -49,16 +50,23 @@ type Daemon struct {
 	lists    *lists.Lists
 	resolver *maildns.Resolver
 	verifier *verify.Verifier
+	answers  *answerLog
 	api      *api.Server
 	notify   *systemd.Notifier
-	serving  chan error // Gets the end of the server.
-	wg       sync.WaitGroup
+	serving  chan error     // Gets the end of the server.
+	wg       sync.WaitGroup // Of what Start starts.
+	quiet    func()         // Ends the reports to the service manager; set by Start.
 
-	mu       sync.Mutex // Guards all below; held during a reload.
-	cfg      *config.Config
-	pool     *pool.Pool // nil while there is no sender.
-	problems []problem
+	// control is held by Start, Reload and Stop, which block, and guards teardown.
+	control  sync.Mutex
 	teardown []step // In the order of their making; undone last first.
+
+	// mu guards all below. They are written under control too, and nothing that blocks is done under mu: readiness
+	// and status are to be had at any time, during a stop above all.
+	mu       sync.Mutex
+	cfg      *config.Config
+	pool     *pool.Pool // nil until there is a sender.
+	problems []problem
 	stopped  bool
 }
 
@@ -71,10 +79,13 @@ type step struct {
 // New wires a daemon from opts. It opens the stores, so that only one daemon has a state directory, and starts
 // nothing. On error, nothing is left behind.
 func New(opts Options) (d *Daemon, err error) {
-	d = &Daemon{cfg: opts.Config, log: opts.Logger, serving: make(chan error, 1), notify: systemd.New()}
+	d = &Daemon{
+		cfg: opts.Config, boot: opts.Config, log: opts.Logger,
+		serving: make(chan error, 1), notify: systemd.New(), quiet: func() {},
+	}
 	defer func() {
 		if err != nil {
-			d.unwind(context.Background())
+			err = errors.Join(err, d.unwind(context.Background()))
 		}
 	}()
 	if d.log == nil {
@@ -104,65 +115,72 @@ func (d *Daemon) later(name string, stop func(context.Context) error) {
 	d.teardown = append(d.teardown, step{name, stop})
 }
 
-// unwind undoes everything, last first, and returns what went wrong on the way.
+// unwind undoes everything, last first, and returns what went wrong on the way. A step that ctx did not leave enough
+// time for is logged; that is no error.
 func (d *Daemon) unwind(ctx context.Context) error {
 	var errs []error
 	for len(d.teardown) > 0 {
 		s := d.teardown[len(d.teardown)-1]
 		d.teardown = d.teardown[:len(d.teardown)-1]
-		if err := s.stop(ctx); err != nil {
+		err := s.stop(ctx)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			d.log.Warn("stopped before all work was done", zap.String("part", s.name), zap.Error(err))
+		case err != nil:
 			errs = append(errs, fmt.Errorf("stop %s: %w", s.name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Start opens the socket and serves it until Stop. When it returns without an error, the daemon is ready, and the
-// service manager has been told so.
+// Start opens the socket and serves it until Stop; ctx bounds the start only. When it returns without an error, the
+// daemon is ready, and the service manager has been told so. On error, nothing is left behind.
 func (d *Daemon) Start(ctx context.Context) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.control.Lock()
+	defer d.control.Unlock()
+	if d.stopped {
+		return errStopped
+	}
+	life := context.WithoutCancel(ctx)
 	if d.pool != nil {
-		d.pool.Start(ctx)
+		d.pool.Start(life)
 	}
 	l, err := d.listen()
 	if err != nil {
-		return errors.Join(err, d.unwind(context.WithoutCancel(ctx)))
+		return errors.Join(err, d.unwind(life))
 	}
 	d.later("socket", d.api.Shutdown)
 	d.wg.Go(func() { d.serving <- d.api.Serve(l) })
-	ctx, cancel := context.WithCancel(ctx)
-	d.wg.Go(func() { d.report(ctx) })
-	d.later("status", func(context.Context) error { cancel(); return nil })
+	d.startReports(life)
 	d.log.Info("ready", zap.Stringer("socket", l.Addr()), zap.Bool("sandbox", d.sandbox != nil))
-	for _, p := range d.problems {
-		d.log.Warn(p.message, zap.String("problem", p.code))
-	}
-	return d.notify.Ready(d.statusLine())
+	d.announce()
+	d.tell(d.notify.Ready(d.status()))
+	return nil
 }
+
+// errStopped is returned by what a stopped daemon can no longer do.
+var errStopped = errors.New("daemon: stopped")
 
 // Stop refuses new work, gives what is under way the drain timeout, and closes everything.
 // Further calls do nothing.
 func (d *Daemon) Stop(ctx context.Context) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.control.Lock()
+	defer d.control.Unlock()
 	if d.stopped {
 		return nil
 	}
+	d.mu.Lock()
 	d.stopped = true
-	d.log.Info("stopping", zap.Duration("drain_timeout", d.cfg.DrainTimeout))
-	if err := d.notify.Stopping(); err != nil {
-		d.log.Warn("service manager not told", zap.Error(err))
-	}
+	drain := d.cfg.DrainTimeout
+	d.mu.Unlock()
+	d.log.Info("stopping", zap.Duration("drain_timeout", drain))
+	d.tell(d.notify.Stopping())
 	d.api.Drain()
-	defer d.wg.Wait()
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.DrainTimeout)
+	ctx, cancel := context.WithTimeout(ctx, drain)
 	defer cancel()
 	err := d.unwind(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		d.log.Warn("stopped before all work was done", zap.Error(err))
-		return nil
-	}
+	d.quiet()
+	d.wg.Wait()
 	d.log.Info("stopped", zap.Error(err))
 	return err
 }
@@ -171,7 +189,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 func (d *Daemon) Failed() <-chan error { return d.serving }
 
 // Socket is the path of the socket.
-func (d *Daemon) Socket() string { return d.cfg.Socket.Path }
+func (d *Daemon) Socket() string { return d.boot.Socket.Path }
 
 // PoolStats is a picture of the pool; the zero picture if there is none.
 func (d *Daemon) PoolStats() pool.Stats {

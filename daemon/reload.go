@@ -2,7 +2,7 @@ package daemon
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -13,32 +13,36 @@ import (
 // ReloadFrom reloads what read returns, and tells the service manager before and after. A configuration that cannot be
 // read, or has a fault, is logged, and the old one stays in force.
 func (d *Daemon) ReloadFrom(ctx context.Context, read func() (*config.Config, error)) {
-	if err := d.notify.Reloading(); err != nil {
-		d.log.Warn("service manager not told", zap.Error(err))
+	d.control.Lock()
+	defer d.control.Unlock()
+	if d.stopped {
+		return
 	}
+	d.tell(d.notify.Reloading())
 	cfg, err := read()
 	if err == nil {
-		_, err = d.Reload(ctx, cfg)
+		_, err = d.reload(ctx, cfg)
 	}
 	if err != nil {
 		d.log.Error("configuration not reloaded; the old one stays in force", zap.Error(err))
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.notify.Ready(d.statusLine()); err != nil {
-		d.log.Warn("service manager not told", zap.Error(err))
-	}
+	d.tell(d.notify.Ready(d.status()))
 }
 
-// Reload puts cfg into force as far as that can be done live, and returns the keys whose change needs a restart.
-// Everything that can fail is done before anything that runs is touched: on error, the old configuration stays.
+// Reload puts cfg into force as far as that can be done live, and returns the keys whose values can't: those that
+// differ from what the daemon was started with, whether they were changed now or before. On error, the old
+// configuration stays.
 func (d *Daemon) Reload(ctx context.Context, cfg *config.Config) (restart []string, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.control.Lock()
+	defer d.control.Unlock()
 	if d.stopped {
-		return nil, errors.New("the daemon is stopping")
+		return nil, errStopped
 	}
-	live, restart := config.Diff(d.cfg, cfg)
+	return d.reload(ctx, cfg)
+}
+
+// reload does what Reload says. All that can fail is tried before anything that runs is touched.
+func (d *Daemon) reload(ctx context.Context, cfg *config.Config) (restart []string, err error) {
 	if err := Check(cfg); err != nil {
 		return nil, err
 	}
@@ -46,6 +50,14 @@ func (d *Daemon) Reload(ctx context.Context, cfg *config.Config) (restart []stri
 	if err != nil {
 		return nil, err
 	}
+	egress, err := d.planEgress(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.resolver.Replace(d.resolverOptions(cfg)); err != nil { // All or nothing.
+		return nil, fmt.Errorf("resolver.servers: %w", err)
+	}
+	// From here on only what was good a moment ago, in Check and in the plan, can fail.
 	if err := d.lists.Reload(listOptions(cfg)); err != nil {
 		return nil, err
 	}
@@ -54,22 +66,36 @@ func (d *Daemon) Reload(ctx context.Context, cfg *config.Config) (restart []stri
 			return nil, err
 		}
 	}
-	hadPool := d.pool != nil
-	settings, err := d.egress(cfg)
+	d.guard.Replace(guard)
+	had := d.pool != nil
+	settings, err := d.applyEgress(egress)
 	if err != nil {
 		return nil, err
+	}
+	if !had && d.pool != nil {
+		d.pool.Start(context.WithoutCancel(ctx))
 	}
 	if err := d.verifier.Reload(settings); err != nil {
 		return nil, err
 	}
-	d.guard.Replace(guard)
-	if !hadPool && d.pool != nil {
-		d.pool.Start(context.WithoutCancel(ctx))
+	d.reloadLog(cfg.Log)
+	live, _ := config.Diff(d.cfg, cfg)
+	_, restart = config.Diff(d.boot, cfg)
+	d.mu.Lock()
+	d.cfg = cfg
+	d.mu.Unlock()
+	d.log.Info("configuration reloaded", zap.Strings("changed", live), zap.Strings("needs_restart", restart))
+	d.announce()
+	return restart, nil
+}
+
+// reloadLog puts into force what can be changed of the log.
+func (d *Daemon) reloadLog(cfg config.Log) {
+	d.answers.addresses.Store(cfg.Addresses)
+	if d.level == (zap.AtomicLevel{}) {
+		return // The logger is not ours.
 	}
-	if level, err := zapcore.ParseLevel(cfg.Log.Level); err == nil && d.level != (zap.AtomicLevel{}) {
+	if level, err := zapcore.ParseLevel(cfg.Level); err == nil {
 		d.level.SetLevel(level)
 	}
-	d.cfg = cfg
-	d.log.Info("configuration reloaded", zap.Strings("changed", live), zap.Strings("needs_restart", restart))
-	return restart, nil
 }

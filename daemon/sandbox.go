@@ -25,7 +25,7 @@ func (d *Daemon) sandboxed(opts *pool.Options) {
 	opts.Sender = "probe@source0.egress.test"
 	opts.Sources = []pool.Source{{Name: "sandbox", IPv4: d.sandbox.SourceAddr(0), EHLO: "source0.egress.test"}}
 	opts.Port = uint16(d.sandbox.Port())
-	if !d.cfg.Sandbox.Budgets {
+	if !d.boot.Sandbox.Budgets {
 		none, few := 0, 4
 		opts.Limits = &provider.Limits{RefusalsPerSession: &none, Sessions: &few}
 	}

@@ -24,14 +24,49 @@ func (d *Daemon) ready() (bool, []apitype.Problem) {
 	return len(d.problems) == 0, out
 }
 
-// statusLine is what the service manager shows. The caller holds d.mu.
-func (d *Daemon) statusLine() string {
+// announce logs what is in the way, and which names of the operator's lists are left out.
+func (d *Daemon) announce() {
+	for _, p := range d.problems {
+		d.log.Warn(p.message, zap.String("problem", p.code))
+	}
+	for _, v := range d.lists.Versions() {
+		if len(v.Ignored) > 0 {
+			d.log.Warn("names ignored, because they are public suffixes", zap.String("list", v.List), zap.Strings("names", v.Ignored))
+		}
+	}
+}
+
+// tell logs that the service manager could not be told something; the daemon works without it.
+func (d *Daemon) tell(err error) {
+	if err != nil {
+		d.log.Warn("service manager not told", zap.Error(err))
+	}
+}
+
+// status is the line that the service manager shows.
+func (d *Daemon) status() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if len(d.problems) > 0 {
 		return "Not asking mail servers: " + d.problems[0].message
 	}
 	st := d.pool.Stats()
 	return fmt.Sprintf("Sources: %d. Sessions: %d, of which %d idle. Addresses waiting: %d. Recipients asked about: %d.",
 		len(st.Sources), st.SessionsOpen, st.SessionsIdle, st.Waiting, st.Recipients)
+}
+
+// startReports keeps the status line fresh and the watchdog quiet until d.quiet is called: through a stop, too, which
+// may take longer than the watchdog waits.
+func (d *Daemon) startReports(ctx context.Context) {
+	ctx, d.quiet = context.WithCancel(ctx)
+	d.wg.Go(func() { d.report(ctx) })
+	d.wg.Go(func() {
+		// The locks that all work goes through can be had; if not, this blocks, and the watchdog strikes.
+		healthy := func() bool { d.PoolStats(); return true }
+		if err := d.notify.KeepAlive(ctx, healthy); err != nil {
+			d.log.Error("the watchdog cannot be kept quiet", zap.Error(err))
+		}
+	})
 }
 
 // statusEvery is how often the service manager hears of a status that has changed.
@@ -48,15 +83,9 @@ func (d *Daemon) report(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		d.mu.Lock()
-		line := d.statusLine()
-		d.mu.Unlock()
-		if line == last {
-			continue
-		}
-		last = line
-		if err := d.notify.Status(line); err != nil {
-			d.log.Warn("service manager not told", zap.Error(err))
+		if line := d.status(); line != last {
+			last = line
+			d.tell(d.notify.Status(line))
 		}
 	}
 }
