@@ -49,8 +49,8 @@ type memory struct {
 	log *zap.Logger
 }
 
-// Begin opens a note that is void once the domain is forgotten.
-func (m memory) Begin(d address.Domain) verify.Note { return note{m, m.Cache.Begin(d)} }
+// Begin opens a note that is void once the address or its domain is forgotten.
+func (m memory) Begin(a address.Address) verify.Note { return note{m, m.Cache.Begin(a)} }
 
 type note struct {
 	memory

@@ -16,8 +16,8 @@ type Memory interface {
 	Domain(d address.Domain) (verdict.DomainFact, verdict.Freshness)
 	Hosts(d address.Domain) (maildns.MailHosts, verdict.Freshness)
 
-	// Begin is called before something is found out about d. What is forgotten about d meanwhile is not written.
-	Begin(d address.Domain) Note
+	// Begin is called before something is found out about a or its domain. What is forgotten meanwhile is not written.
+	Begin(a address.Address) Note
 }
 
 // A Note takes down what was found out about one domain.
@@ -33,7 +33,7 @@ type forgetful struct{}
 func (forgetful) Mailbox(address.Address) (m verdict.Mailbox, f verdict.Freshness)  { return m, f }
 func (forgetful) Domain(address.Domain) (d verdict.DomainFact, f verdict.Freshness) { return d, f }
 func (forgetful) Hosts(address.Domain) (h maildns.MailHosts, f verdict.Freshness)   { return h, f }
-func (forgetful) Begin(address.Domain) Note                                         { return noNote{} }
+func (forgetful) Begin(address.Address) Note                                        { return noNote{} }
 
 type noNote struct{}
 

@@ -38,6 +38,10 @@ func (v *Verifier) recall(req *Request, a address.Address, p Policy) (ans *verdi
 	out := v.describe(a)
 	out.Reason, out.AcceptAll, out.Evidence = reason, verdict.AcceptAllTested, f.Evidence
 	out.Flags.CatchAll, out.CheckedAt, out.ExpiresAt = f.AcceptsAll, f.CheckedAt, f.ExpiresAt
+	if hosts, freshness := v.memory.Hosts(a.Domain()); freshness != verdict.Missing {
+		out.MX = mxOf(&hosts)
+		out.Flags.ImplicitMX = verdict.TriOf(hosts.Implicit)
+	}
 	v.conclude(recalled(&out), p)
 	return &out, freshness == verdict.Stale
 }

@@ -34,7 +34,7 @@ func (r *run) answer(ctx context.Context) *verdict.Answer {
 	if ans, _ := r.v.recall(&r.req, r.addr, r.s.policy); ans != nil && !r.refresh {
 		return ans // Found out since the caller looked.
 	}
-	r.note = r.v.memory.Begin(r.addr.Domain())
+	r.note = r.v.memory.Begin(r.addr)
 	r.ans = r.v.describe(r.addr)
 	r.steps(ctx)
 	r.v.conclude(&r.ans, r.s.policy)
@@ -82,9 +82,7 @@ func (r *run) lookUp(ctx context.Context) (*maildns.MailHosts, bool) {
 		r.give(interrupted(ctx), "")
 		return nil, false
 	}
-	for _, h := range hosts.Hosts {
-		r.ans.MX = append(r.ans.MX, verdict.MX{Host: h.Name, Preference: h.Preference})
-	}
+	r.ans.MX = mxOf(hosts)
 	if reason := dnsReason(hosts.Status); reason != "" {
 		r.give(reason, reason.Explanation()+detail(hosts.Detail))
 		return nil, false
@@ -95,6 +93,15 @@ func (r *run) lookUp(ctx context.Context) (*maildns.MailHosts, bool) {
 		return nil, false
 	}
 	return hosts, true
+}
+
+// mxOf is the mail hosts as an answer lists them.
+func mxOf(hosts *maildns.MailHosts) []verdict.MX {
+	out := make([]verdict.MX, len(hosts.Hosts))
+	for i, h := range hosts.Hosts {
+		out[i] = verdict.MX{Host: h.Name, Preference: h.Preference}
+	}
+	return out
 }
 
 // dnsReason is the reason that a DNS status is by itself; "" if there are hosts to ask.
