@@ -42,6 +42,9 @@ func (c *Cache) fact(d address.Domain) (rec *factRecord, fromMemory bool, f verd
 }
 
 func (c *Cache) loadFact(p *place, d address.Domain) *factRecord {
+	if !p.was.open() {
+		return nil
+	}
 	before := c.slot(p.hash).look()
 	key := c.hashes.domain(d)
 	b, found, err := c.facts.Get(key[:])
@@ -96,7 +99,8 @@ func (c *Cache) putFact(t *Token, d address.Domain, f verdict.DomainFact, onlyNe
 		return false
 	}
 	if contradicts {
-		if *t = c.contradicted(*t, d); !t.valid() {
+		if *t = c.contradicted(*t, d); *t == (Token{}) {
+			c.counter.void.Add(1)
 			return false
 		}
 	}
@@ -135,10 +139,11 @@ func (c *Cache) refusalContradicts(t Token, d address.Domain) Token {
 // contradicted begins a new epoch of a domain for the holder of a token, whose token stays valid when all others
 // become void; a void token changes nothing.
 func (c *Cache) contradicted(t Token, d address.Domain) Token {
-	if t.gen == nil || !t.gen.CompareAndSwap(t.was, t.was+1) {
+	p := c.place(kindDomain, d.ASCII(), d.ASCII())
+	if !t.valid(&p) || !t.domain.CompareAndSwap(t.domainWas, t.domainWas+oneGeneration) {
 		return Token{}
 	}
-	t.was++
+	t.domainWas += oneGeneration
 	c.newEpoch(d)
 	return t
 }

@@ -23,7 +23,7 @@ func TestHabitAges(t *testing.T) {
 			b := newBench(t)
 			d := domain(t, "example.com")
 			tt.fact.CheckedAt = b.clock.now()
-			if err := b.PutDomain(b.Begin(d), d, tt.fact); err != nil {
+			if err := b.PutDomain(b.BeginDomain(d), d, tt.fact); err != nil {
 				t.Fatal(err)
 			}
 			b.wantHabit("example.com", tt.fact.AcceptsAll, fresh)
@@ -43,7 +43,7 @@ func TestOnlyFactsAboutDomainsAreStored(t *testing.T) {
 	b := newBench(t)
 	d := domain(t, "example.com")
 	for _, r := range append(verdict.Reasons(), "nonsense", "") {
-		err := b.PutDomain(b.Begin(d), d, verdict.DomainFact{Reason: r, CheckedAt: b.clock.now()})
+		err := b.PutDomain(b.BeginDomain(d), d, verdict.DomainFact{Reason: r, CheckedAt: b.clock.now()})
 		if (err == nil) != r.OfDomain() {
 			t.Errorf("PutDomain(%q) = %v, want it stored: %v", r, err, r.OfDomain())
 		}
@@ -107,7 +107,7 @@ func TestContradictions(t *testing.T) {
 			b.habit("example.com", false)
 			b.put(ada, accepted)
 			d := domain(b.t, "example.com")
-			if err := b.PutDomain(b.Begin(d), d, verdict.DomainFact{Reason: verdict.UniformRefusal}); err != nil {
+			if err := b.PutDomain(b.BeginDomain(d), d, verdict.DomainFact{Reason: verdict.UniformRefusal}); err != nil {
 				b.t.Fatal(err)
 			}
 		}, verdict.False, accepted},
@@ -175,7 +175,7 @@ func TestContradictionIsOnRecord(t *testing.T) {
 func TestVoidTokenContradictsNothing(t *testing.T) {
 	b := newBench(t)
 	d := domain(t, "example.com")
-	tok := b.Begin(d)
+	tok := b.Begin(addr(t, bob))
 	if _, err := b.ForgetDomain(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestFactKeepsNoWordsAboutRecipients(t *testing.T) {
 	m := sample(addr(t, ada), verdict.MailboxAccepted, start)
 	m.Evidence[0].Dialogue = dialogue(addr(t, ada), start)
 	m.Evidence[0].Text = "Ada.Lovelace is here"
-	if err := b.PutDomain(b.Begin(d), d, verdict.DomainFact{AcceptsAll: verdict.False, Evidence: m.Evidence}); err != nil {
+	if err := b.PutDomain(b.BeginDomain(d), d, verdict.DomainFact{AcceptsAll: verdict.False, Evidence: m.Evidence}); err != nil {
 		t.Fatal(err)
 	}
 	f, _ := b.Domain(d)

@@ -96,7 +96,7 @@ func (c *Cache) loadEpochs() error {
 // Contradict says that what is remembered of a domain's habit towards made-up recipients was found wrong: the fact is
 // dropped, with every answer that leans on it. Storing a record that contradicts a fact does the same.
 func (c *Cache) Contradict(d address.Domain) {
-	c.generation(d.ASCII()).Add(1)
+	c.domainGeneration(d.ASCII()).Add(oneGeneration)
 	c.newEpoch(d)
 }
 

@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/verify/address"
@@ -12,8 +11,12 @@ import (
 // ForgetAddress forgets a mailbox: in memory, on disk, and where its answer is under way. When it returns without an
 // error, the deletion is written. With an error the mailbox may be remembered still.
 func (c *Cache) ForgetAddress(ctx context.Context, a address.Address) error {
-	c.raise(c.generation(a.Domain().ASCII()))
-	c.memory.remove(c.hash(a.Key()), memKey{kindMailbox, a.Key()})
+	hash := c.hash(a.Key())
+	gen := c.nameGeneration(hash)
+	gen.close()
+	defer gen.open()
+	c.slot(hash).settle()
+	c.memory.remove(hash, memKey{kindMailbox, a.Key()})
 	if !c.store.InUse() {
 		return nil
 	}
@@ -27,21 +30,22 @@ func (c *Cache) ForgetAddress(ctx context.Context, a address.Address) error {
 // ForgetDomain forgets all about a domain, its mailboxes included: in memory, on disk, and where an answer is under
 // way. It returns how many records were on disk. For errors see [Cache.ForgetAddress].
 func (c *Cache) ForgetDomain(ctx context.Context, d address.Domain) (n int, err error) {
-	c.raise(c.generation(d.ASCII()))
+	gen := c.domainGeneration(d.ASCII())
+	gen.close()
+	defer gen.open()
+	c.slots.settle()
 	c.memory.removeDomain(d.ASCII())
 	key := c.hashes.domain(d)
-	if !c.store.InUse() {
-		c.epochs.forget(key)
-		return 0, nil
-	}
 	if err := c.store.Flush(ctx); err != nil {
 		return 0, fmt.Errorf("cache: forget %s: %w", d, err)
 	}
-	for _, set := range []*store.Records[[]byte]{c.mailboxes, c.facts, c.hosts, c.epochs.records} {
-		deleted, err := set.DeletePrefix(ctx, key[:])
-		n += deleted
-		if err != nil {
-			return n, fmt.Errorf("cache: forget %s: %w", d, err)
+	if c.store.InUse() {
+		for _, set := range []*store.Records[[]byte]{c.mailboxes, c.facts, c.hosts, c.epochs.records} {
+			deleted, err := set.DeletePrefix(ctx, key[:])
+			n += deleted
+			if err != nil {
+				return n, fmt.Errorf("cache: forget %s: %w", d, err)
+			}
 		}
 	}
 	c.epochs.forget(key)
@@ -51,11 +55,15 @@ func (c *Cache) ForgetDomain(ctx context.Context, d address.Domain) (n int, err 
 // ForgetAll forgets everything, and gives the disk space back. What the durable store holds is not touched.
 // For errors see [Cache.ForgetAddress].
 func (c *Cache) ForgetAll(ctx context.Context) error {
-	all := make([]*atomic.Uint64, len(c.gens))
-	for i := range c.gens {
-		all[i] = &c.gens[i]
+	for i := range c.gens.domains {
+		c.gens.domains[i].close()
 	}
-	c.raise(all...)
+	defer func() {
+		for i := range c.gens.domains {
+			c.gens.domains[i].open()
+		}
+	}()
+	c.slots.settle()
 	c.memory.clear()
 	for _, set := range []*store.Records[[]byte]{c.mailboxes, c.facts, c.hosts, c.sites, c.epochs.records} {
 		if err := set.Drop(ctx); err != nil {

@@ -45,6 +45,9 @@ func (r *hostsRecord) freshness(ages *Ages, now time.Time) verdict.Freshness {
 }
 
 func (c *Cache) loadHosts(p *place, d address.Domain) *hostsRecord {
+	if !p.was.open() {
+		return nil
+	}
 	before := c.slot(p.hash).look()
 	key := c.hashes.domain(d)
 	b, found, err := c.hosts.Get(key[:])

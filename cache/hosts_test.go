@@ -30,7 +30,7 @@ func (b *bench) putStatus(s maildns.Status, ttl time.Duration) {
 	if s != maildns.Found {
 		m.Hosts = nil
 	}
-	b.PutHosts(b.Begin(m.Domain), m)
+	b.PutHosts(b.BeginDomain(m.Domain), m)
 }
 
 func TestHostsAges(t *testing.T) {
@@ -112,7 +112,7 @@ func TestHostsSurviveWhole(t *testing.T) {
 	b := newBench(t)
 	want := found(domain(t, "example.com"), start)
 	want.Detail, want.Implicit = "something", true
-	b.PutHosts(b.Begin(want.Domain), want)
+	b.PutHosts(b.BeginDomain(want.Domain), want)
 	for _, tier := range []string{"memory", "disk"} {
 		if got, _ := b.Hosts(want.Domain); !reflect.DeepEqual(got, want) {
 			t.Errorf("from %s: %+v, want %+v", tier, got, want)

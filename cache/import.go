@@ -159,7 +159,7 @@ func (c *Cache) importDomain(b []byte) (fresh bool, err error) {
 	if c.ages.Load().fact(&f).freshness(f.CheckedAt, c.now()) == verdict.Missing {
 		return false, nil
 	}
-	t := c.Begin(d)
+	t := c.BeginDomain(d)
 	for c.putFact(&t, d, f, true) {
 	}
 	return true, nil
@@ -198,7 +198,7 @@ func (c *Cache) importHosts(b []byte) (fresh bool, err error) {
 	if (&hostsRecord{MailHosts: m}).freshness(c.ages.Load(), c.now()) == verdict.Missing {
 		return false, nil
 	}
-	for c.putHosts(c.Begin(m.Domain), m, true) {
+	for c.putHosts(c.BeginDomain(m.Domain), m, true) {
 	}
 	return true, nil
 }

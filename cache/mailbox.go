@@ -40,6 +40,9 @@ func (r *mailboxRecord) freshness(ages *Ages, now time.Time) verdict.Freshness {
 
 // loadMailbox reads a record from disk into memory; nil if there is none that counts.
 func (c *Cache) loadMailbox(p *place, a address.Address) *mailboxRecord {
+	if !p.was.open() {
+		return nil
+	}
 	before := c.slot(p.hash).look()
 	d := c.hashes.domain(a.Domain())
 	b, found, err := c.mailboxes.Get(c.hashes.mailbox(d, a))

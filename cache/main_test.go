@@ -92,7 +92,7 @@ func (b *bench) emptyMemory() {
 // put stores an answer of now.
 func (b *bench) put(a string, r verdict.Reason) {
 	b.t.Helper()
-	b.putAt(b.Begin(addr(b.t, a).Domain()), a, r)
+	b.putAt(b.Begin(addr(b.t, a)), a, r)
 }
 
 func (b *bench) putAt(tok Token, a string, r verdict.Reason) {
@@ -106,7 +106,7 @@ func (b *bench) putAt(tok Token, a string, r verdict.Reason) {
 func (b *bench) habit(d string, acceptsAll bool) {
 	b.t.Helper()
 	f := verdict.DomainFact{AcceptsAll: verdict.TriOf(acceptsAll), CheckedAt: b.clock.now()}
-	if err := b.PutDomain(b.Begin(domain(b.t, d)), domain(b.t, d), f); err != nil {
+	if err := b.PutDomain(b.BeginDomain(domain(b.t, d)), domain(b.t, d), f); err != nil {
 		b.t.Fatalf("PutDomain(%s) = %v", d, err)
 	}
 }

@@ -28,7 +28,7 @@ type memKey struct {
 
 // item is a decoded record in memory.
 type item struct {
-	gen    uint64 // Its domain's generation when it was stored or read: see tokens.go.
+	stamp  stamp  // Of the generations when it was stored or read: see tokens.go.
 	domain string // "" for a site.
 	size   int
 	value  any // A pointer to what the kind says; never changed.

@@ -1,29 +1,38 @@
 package cache
 
 import (
-	"sync/atomic"
-
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
 // place is where a record belongs, and what guards it there.
 type place struct {
-	key    memKey
-	hash   uint64 // Of key.name.
-	domain string
-	gen    *atomic.Uint64 // The domain's generation,
-	was    uint64         // and its value when the place was looked up.
+	key        memKey
+	hash       uint64 // Of key.name.
+	domainName string // "" for a site.
+
+	domain, name *generation
+	was          stamp // When the place was looked up.
 }
 
+// stamp is the state of a place's two generations.
+type stamp struct{ domain, name uint64 }
+
+// open reports whether nobody is forgetting.
+func (s stamp) open() bool { return (s.domain|s.name)&closedMask == 0 }
+
 func (c *Cache) place(k kind, name, domain string) place {
-	g := c.generation(domain)
-	return place{key: memKey{k, name}, hash: c.hash(name), domain: domain, gen: g, was: g.Load()}
+	p := place{key: memKey{k, name}, hash: c.hash(name), domainName: domain, domain: c.domainGeneration(domain)}
+	p.name = c.nameGeneration(p.hash)
+	p.was = p.stamp()
+	return p
 }
+
+func (p *place) stamp() stamp { return stamp{p.domain.Load(), p.name.Load()} }
 
 // held returns the record in memory at a place, nil if there is none.
 func held[V any](c *Cache, p *place) *V {
 	it, ok := c.memory.get(p.hash, p.key)
-	if !ok || it.gen != p.was {
+	if !ok || it.stamp != p.was {
 		return nil
 	}
 	v, _ := it.value.(*V)
@@ -36,10 +45,10 @@ func (c *Cache) admit(p *place, before seen, v any, size int) {
 	s := c.slot(p.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.version != before.version || p.gen.Load() != p.was || c.store.Reached() < before.mark {
+	if s.version != before.version || p.stamp() != p.was || c.store.Reached() < before.mark {
 		return
 	}
-	c.memory.add(p.hash, p.key, &item{gen: p.was, domain: p.domain, size: size, value: v})
+	c.memory.add(p.hash, p.key, &item{stamp: p.was, domain: p.domainName, size: size, value: v})
 }
 
 // commit stores a record in memory and queues it for the disk. It does nothing if the token is void. It reports
@@ -48,7 +57,7 @@ func (c *Cache) commit(t Token, p *place, before seen, v any, size int, put func
 	s := c.slot(p.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !t.valid() {
+	if !t.valid(p) {
 		c.counter.void.Add(1)
 		return false
 	}
@@ -56,7 +65,12 @@ func (c *Cache) commit(t Token, p *place, before seen, v any, size int, put func
 		return true
 	}
 	s.version++
-	c.memory.add(p.hash, p.key, &item{gen: t.was, domain: p.domain, size: size, value: v})
+	// The generations may have moved on since the check. The record is of those in which the token was taken.
+	of := stamp{t.domainWas, p.was.name}
+	if p.key.kind == kindMailbox {
+		of.name = t.nameWas
+	}
+	c.memory.add(p.hash, p.key, &item{stamp: of, domain: p.domainName, size: size, value: v})
 	// What the store drops it counts, and it says so in the log. Memory has the record all the same.
 	_ = put()
 	s.mark = c.store.Mark()

@@ -91,7 +91,7 @@ func (r *redactor) own(s string, at, end int) (own bool, from int) {
 	written := r.address[:strings.LastIndexByte(r.address, '@')]
 	for _, local := range []string{written, r.local} {
 		from = at - len(local)
-		if from >= 0 && strings.EqualFold(s[from:at], local) && wordStart(s, from) {
+		if local != "" && from >= 0 && strings.EqualFold(s[from:at], local) && wordStart(s, from) {
 			return true, from
 		}
 	}

@@ -38,6 +38,9 @@ func (c *Cache) Site(name string) (data []byte, at time.Time, found bool) {
 }
 
 func (c *Cache) loadSite(p *place) *siteRecord {
+	if !p.was.open() {
+		return nil
+	}
 	before := c.slot(p.hash).look()
 	b, found, err := c.sites.Get(c.hashes.site(p.key.name))
 	if err == nil && !found {
@@ -72,7 +75,7 @@ func (c *Cache) putSite(rec *siteRecord) {
 	ttl := Age{age, age}.ttl(rec.at, c.now())
 	for {
 		before := c.slot(p.hash).look()
-		if !c.commit(Token{p.gen, p.gen.Load()}, &p, before, rec, rec.size(), func() error { return c.sites.TryPut(key, value, ttl) }) {
+		if !c.commit(Token{domain: p.domain, domainWas: p.domain.Load()}, &p, before, rec, rec.size(), func() error { return c.sites.TryPut(key, value, ttl) }) {
 			return
 		}
 	}

@@ -9,35 +9,66 @@ import (
 )
 
 // Forgetting has to hold for what is under way too: an answer that is being fetched while somebody forgets its
-// address must not bring it back. So each domain has a generation. Forgetting raises it; a [Token] taken before that
-// no longer stores anything, and what is in memory from before it no longer counts. Domains share generations by
-// hash, which costs a needless miss at times and no memory.
+// address must not bring it back, nor a record that is being read from disk while it is deleted there. So each domain
+// and each address has a generation. Forgetting closes it, deletes, and opens a new one. Whatever began in another
+// generation, or in none, is neither stored nor taken into memory; while it is closed, nothing is found. Names share
+// generations by hash, which costs a needless miss at times and no memory.
+
+// generation is a count of generations, and below it the number of those who hold it closed.
+type generation struct{ atomic.Uint64 }
+
+const (
+	oneGeneration = 1 << 16
+	closedMask    = oneGeneration - 1
+)
+
+func (g *generation) close() { g.Add(oneGeneration + 1) }
+func (g *generation) open()  { g.Add(^uint64(0)) }
 
 const generationCount = 1024
 
-type generations [generationCount]atomic.Uint64
+// generations are those of domains, and those of single names.
+type generations struct{ domains, names [generationCount]generation }
 
 func (c *Cache) hash(name string) uint64 { return maphash.String(c.memory.seed, name) }
 
-func (c *Cache) generation(domain string) *atomic.Uint64 {
-	return &c.gens[c.hash(domain)%generationCount]
+func (c *Cache) domainGeneration(domain string) *generation {
+	return &c.gens.domains[c.hash(domain)%generationCount]
 }
 
-// A Token is the right to store what one is about to find out about a domain and its mailboxes. It is taken before
-// asking, and is void once the domain, one of its addresses or everything was forgotten, or a fact about the domain
-// was found wrong. Storing with a void token does nothing. The zero Token is void.
+func (c *Cache) nameGeneration(hash uint64) *generation {
+	return &c.gens.names[hash%generationCount]
+}
+
+// A Token is the right to store what one is about to find out about a mailbox and its domain, or about a domain. It is
+// taken before asking, and is void once its subject or everything was forgotten, or a fact about the domain was found
+// wrong. Storing with a void token, or with one for something else, does nothing. The zero Token is void.
 type Token struct {
-	gen *atomic.Uint64
-	was uint64
+	domain, name       *generation // name is nil if the token is for a domain alone.
+	domainWas, nameWas uint64
 }
 
-// Begin returns a token for a domain. It costs nothing to take one in vain.
-func (c *Cache) Begin(d address.Domain) Token {
-	g := c.generation(d.ASCII())
-	return Token{g, g.Load()}
+// Begin returns a token for a mailbox and its domain. It costs nothing to take one in vain.
+func (c *Cache) Begin(a address.Address) Token {
+	t := c.BeginDomain(a.Domain())
+	t.name = c.nameGeneration(c.hash(a.Key()))
+	t.nameWas = t.name.Load()
+	return t
 }
 
-func (t Token) valid() bool { return t.gen != nil && t.gen.Load() == t.was }
+// BeginDomain returns a token for a domain.
+func (c *Cache) BeginDomain(d address.Domain) Token {
+	g := c.domainGeneration(d.ASCII())
+	return Token{domain: g, domainWas: g.Load()}
+}
+
+// valid reports whether t is good for storing at a place.
+func (t Token) valid(p *place) bool {
+	if t.domain == nil || t.domain != p.domain || t.domain.Load() != t.domainWas || t.domainWas&closedMask != 0 {
+		return false
+	}
+	return p.key.kind != kindMailbox || t.name == p.name && t.name.Load() == t.nameWas && t.nameWas&closedMask == 0
+}
 
 // Records are read, judged against what is new, and written, by many at once. No lock is held over the read: each
 // record belongs to a slot by its name's hash, the slot counts its writes, and whoever finds the count changed after
@@ -49,7 +80,7 @@ type slots [slotCount]slot
 
 type slot struct {
 	mu      sync.Mutex
-	version uint64 // Counts writes and removals; guarded by mu, like mark.
+	version uint64 // Counts writes; guarded by mu, like mark.
 	mark    uint64 // How far the store's queue reached at the last of them.
 }
 
@@ -64,14 +95,14 @@ func (s *slot) look() seen {
 	return seen{s.version, s.mark}
 }
 
-// raise makes every token of the generation void, and waits until no one who found theirs valid is still storing.
-// What they stored lies before whatever the caller does next.
-func (c *Cache) raise(gens ...*atomic.Uint64) {
-	for _, g := range gens {
-		g.Add(1)
-	}
-	for i := range c.slots {
-		c.slots[i].mu.Lock()
-		c.slots[i].mu.Unlock() //nolint:staticcheck // SA2001: waiting for whoever holds it is the point.
+// settle waits until whoever found a token valid before the call has stored with it.
+func (s *slot) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+}
+
+func (s *slots) settle() {
+	for i := range s {
+		s[i].settle()
 	}
 }
