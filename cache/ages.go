@@ -126,6 +126,12 @@ func (a *HostAges) mailHosts(m *maildns.MailHosts) Age {
 	}
 }
 
+// HostsExpireAt is when mail hosts that [Cache.Hosts] returned are forgotten.
+func (c *Cache) HostsExpireAt(m *maildns.MailHosts) time.Time {
+	ages := c.ages.Load()
+	return m.At.Add(ages.Hosts.mailHosts(m).Hard)
+}
+
 // maxAhead is how far in the future a record may have been made: clocks are set back. What is further ahead was made
 // by a clock that was wrong.
 const maxAhead = 2 * time.Hour

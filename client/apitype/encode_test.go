@@ -73,6 +73,52 @@ func TestAppendJSONFollowsStructTags(t *testing.T) {
 	}
 }
 
+func TestDomainRecordFollowsStructTags(t *testing.T) {
+	var r DomainRecord
+	n := 0
+	fill(reflect.ValueOf(&r).Elem(), &n)
+	got, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type plain DomainRecord
+	want, err := json.Marshal(plain(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("MarshalJSON() =\n%s\nwant what the struct tags say:\n%s", got, want)
+	}
+	var back DomainRecord
+	if err := json.Unmarshal(got, &back); err != nil || !reflect.DeepEqual(back, r) {
+		t.Errorf("Unmarshal(Marshal(r)) = %+v, %v, want %+v", back, err, r)
+	}
+}
+
+func TestDomainRecordZeroIsNull(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		r    DomainRecord
+		want string
+	}{
+		{"nothing", DomainRecord{Domain: "a.example"}, `{"domain":"a.example","mail_hosts":null,"habit":null,"contradicted_at":null}`},
+		{
+			"empty parts", DomainRecord{Domain: "a.example", MailHosts: &MailHosts{Hosts: []MailHost{{Host: "mx.a.example"}}}, Habit: &DomainHabit{}},
+			`{"domain":"a.example","mail_hosts":{"status":null,"implicit":false,` +
+				`"hosts":[{"host":"mx.a.example","preference":0,"addresses":[],"refused":[]}],"detail":null,"server":null,` +
+				`"checked_at":null,"expires_at":null,"age_s":0,"freshness":null},` +
+				`"habit":{"accepts_all":null,"reason":null,"evidence":[],"checked_at":null,"expires_at":null,"age_s":0,"freshness":null},` +
+				`"contradicted_at":null}`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, err := json.Marshal(tt.r); err != nil || string(got) != tt.want {
+				t.Errorf("Marshal(%+v) = %s, %v, want %s", tt.r, got, err, tt.want)
+			}
+		})
+	}
+}
+
 func TestAppendJSONRoundTrip(t *testing.T) {
 	want := full()
 	b, err := json.Marshal(want)

@@ -29,6 +29,9 @@ const (
 	CodeURITooLong       = "uri_too_long"       // 414
 	CodeUnsupportedMedia = "unsupported_media"  // 415: the body is compressed or otherwise encoded.
 	CodeClientClosed     = "client_closed"      // 499: the client closed its sending side before the answer was there.
+	CodeInvalidLine      = "invalid_line"       // 400: a line of an NDJSON body makes no sense; the message names it.
+	CodeNotRemembered    = "not_remembered"     // 404: nothing is remembered of the domain.
+	CodeCacheDisabled    = "cache_disabled"     // 409: the daemon runs without memory.
 	CodeInternal         = "internal_error"     // 500: a fault of the daemon; its log has the details under X-Request-Id.
 	CodeNotReady         = "not_ready"          // 503: only of /readyz.
 	CodeShuttingDown     = "shutting_down"      // 503: the daemon is stopping; ask again once it is back.

@@ -167,6 +167,8 @@ type counts struct {
 	written, commits, dropped, failed, damaged atomic.Uint64
 
 	queued, finished atomic.Uint64 // Requests.
+
+	full atomic.Bool // The last write was refused for want of room.
 }
 
 // gate lets readers in until it is closed, and closing waits until they have left. Unlike a sync.RWMutex it may be

@@ -9,6 +9,7 @@ import (
 // Stats are a store's counters since it was opened, and its size.
 type Stats struct {
 	InUse   bool   // False if the store was left unused for want of room.
+	Full    bool   // True while writes are refused for want of room.
 	Written uint64 // Writes and deletions.
 	Commits uint64 // Transactions that they took.
 	Dropped uint64 // Writes that were not even queued: the queue was full, or the store is not in use.
@@ -22,6 +23,7 @@ type Stats struct {
 func (s *Store) Stats() Stats {
 	st := Stats{
 		InUse:   s.db != nil,
+		Full:    s.counts.full.Load(),
 		Written: s.counts.written.Load(),
 		Commits: s.counts.commits.Load(),
 		Dropped: s.counts.dropped.Load(),

@@ -221,6 +221,7 @@ func (w *writer) gather(first *request) (group []*request, next *request) {
 // commit writes a group. When there is little room left, what only deletes still goes through.
 func (w *writer) commit(group []*request) {
 	err := w.room(w.s.tune.reserve)
+	w.s.counts.full.Store(errors.Is(err, ErrDiskFull))
 	if err == nil {
 		w.finish(group, w.transact(group))
 		return

@@ -136,13 +136,16 @@ func TestFullDisk(t *testing.T) {
 	if err := s.Cache().Flush(t.Context()); err != nil {
 		t.Errorf("Flush = %v", err)
 	}
-	if n := s.Cache().Stats().Failed; n != 2 {
-		t.Errorf("Stats().Failed = %d, want 2", n)
+	if st := s.Cache().Stats(); st.Failed != 2 || !st.Full {
+		t.Errorf("Stats() = %d failed, full %t, want 2, true", st.Failed, st.Full)
 	}
 
 	d.free.Store(1 << 30)
 	mustPut(t, cache, "again", "5")
 	mustPut(t, state, "again", "5")
+	if s.Cache().Stats().Full {
+		t.Error("Stats().Full = true after a write went through")
+	}
 }
 
 func TestOpenOnFullDisk(t *testing.T) {
