@@ -150,9 +150,9 @@ func TestMany(t *testing.T) {
 		s := spec()
 		s.RTT = rtt
 		w := start(t, s)
-		var wg sync.WaitGroup
+		var all sync.WaitGroup
 		for n := range clients {
-			wg.Go(func() {
+			all.Go(func() {
 				for range rounds {
 					if err := probe(t.Context(), w, n); err != nil {
 						t.Error(err)
@@ -160,14 +160,12 @@ func TestMany(t *testing.T) {
 				}
 			})
 		}
-		wg.Wait()
+		all.Wait()
 		settle(t, w)
 		w.Check(t)
-		if got, want := w.Count(domain), clients*rounds*2; got != want {
-			t.Errorf("Count() = %d, want %d", got, want)
-		}
-		if got := w.Counts(); got.Sessions != clients*rounds || got.Open != 0 || got.Commands["RCPT"] != clients*rounds*2 {
-			t.Errorf("Counts() = %+v, want %d sessions, none open, %d RCPT", got, clients*rounds, clients*rounds*2)
+		got := w.Counts()
+		if want := clients * rounds; got.Sessions != want || got.Open != 0 || got.Commands["RCPT"] != 2*want || w.Count(domain) != 2*want {
+			t.Errorf("Counts() = %+v, Count() = %d, want %d sessions, none open, twice as many RCPT", got, w.Count(domain), want)
 		}
 	}
 }
