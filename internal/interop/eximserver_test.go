@@ -6,6 +6,7 @@ import "testing"
 
 // TestExim asks an Exim about every kind of recipient, with verimaild's own defaults.
 func TestExim(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t)
 	addr := n.addHost("mx.exim.test", "exim.test", "catchall.exim.test", "elsewhere.test")
 	r := startExim(t, n, exim{

@@ -6,6 +6,7 @@ import "testing"
 
 // TestPostfix asks a Postfix about every kind of recipient, with verimaild's own defaults.
 func TestPostfix(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t)
 	addr := n.addHost("mx.postfix.test", "postfix.test", "catchall.postfix.test", "elsewhere.test", "sender.test", "client.test", "helo.test")
 	r := startPostfix(t, n, postfix{

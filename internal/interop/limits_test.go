@@ -1,0 +1,103 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/verimails/verimaild/client/apitype"
+)
+
+// liftedLimits lets verimaild run into every limit of a server: one session, and no end to what it asks there.
+const liftedLimits = `  limits: {sessions: 1, recipients_per_transaction: 0, transactions_per_session: 0, refusals_per_session: 0}
+`
+
+// crowd is as many names at a domain, each with a number.
+func crowd(name, domain string, n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("%s%d@%s", name, i, domain)
+	}
+	return list
+}
+
+// rows makes a question of each address.
+func rows(name string, emails []string, want string) []question {
+	list := make([]question, len(emails))
+	for i, email := range emails {
+		list[i] = question{name, email, want}
+	}
+	return list
+}
+
+// TestPostfixManyErrors has verimaild err more often in one session than Postfix allows: from the 10th error on it waits
+// a second before each reply, and at the 20th it hangs up. Whom it has not answered for by then is asked again.
+func TestPostfixManyErrors(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.postfix.test", "postfix.test")
+	known, unknown := crowd("ada", "postfix.test", 30), crowd("nobody", "postfix.test", 24)
+	r := startPostfix(t, n, postfix{
+		host: "mx.postfix.test", addr: addr, domains: "postfix.test x\n",
+		mailbox: strings.Join(known, " x\n") + " x\n",
+	})
+	d := startDaemon(t, n, liftedLimits)
+	askAll(t, d, append(
+		rows("unknown", unknown, "undeliverable/mailbox_not_found/address"),
+		rows("known", known, "deliverable/mailbox_accepted/address")...))
+	d.stop(t)
+	sessions := postfixSessions(t, r.log, n.source())
+	if !slices.ContainsFunc(sessions, func(s session) bool { return s.cut }) {
+		t.Error("Postfix cut no session off; this test has to err more often")
+	}
+	checkManners(t, sessions, manners{questions: len(known) + len(unknown), maxRefused: 20})
+}
+
+// TestEximManyDead has verimaild ask about many recipients in one transaction. When most are dead, Debian's Exim refuses
+// whoever comes after the 11th, the living too, with a 550 that names none of them. No one may be called dead for that.
+func TestEximManyDead(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.exim.test", "exim.test")
+	known, unknown := crowd("ada", "exim.test", 12), crowd("nobody", "exim.test", 24)
+	r := startExim(t, n, exim{
+		host: "mx.exim.test", addr: addr, domains: "exim.test\n",
+		virtual: strings.Join(known, ": :blackhole:\n") + ": :blackhole:\n",
+	})
+	d := startDaemon(t, n, liftedLimits)
+	answers := askAll(t, d, append(
+		rows("unknown", unknown, "undeliverable/mailbox_not_found/address or unknown/harvest_limited/source"),
+		rows("known", known, "deliverable/mailbox_accepted/address or unknown/harvest_limited/source")...))
+	d.stop(t)
+	if !slices.ContainsFunc(answers, func(a apitype.Answer) bool { return a.Reason == "harvest_limited" }) {
+		t.Error("Exim refused nobody for being one of too many; this test has to ask for more at once")
+	}
+	checkManners(t, eximSessions(t, r.log, n.source()), manners{questions: len(known) + len(unknown), maxRefused: 100})
+}
+
+// TestEximManyTransactions has verimaild reset more transactions in one session than Exim allows
+// (smtp_accept_max_nonmail is 10): Exim hangs up at the 12th RSET, and whom it has not answered for is asked again.
+func TestEximManyTransactions(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.exim.test", "exim.test")
+	known := crowd("ada", "exim.test", 40)
+	r := startExim(t, n, exim{
+		host: "mx.exim.test", addr: addr, domains: "exim.test\n",
+		virtual: strings.Join(known, ": :blackhole:\n") + ": :blackhole:\n",
+	})
+	d := startDaemon(t, n, "  limits: {sessions: 1, recipients_per_transaction: 1, transactions_per_session: 0}\n")
+	askAll(t, d, rows("known", known, "deliverable/mailbox_accepted/address"))
+	d.stop(t)
+	sessions := eximSessions(t, r.log, n.source())
+	if !slices.ContainsFunc(sessions, func(s session) bool { return s.cut }) {
+		t.Error("Exim cut no session off; this test has to reset more transactions in one")
+	}
+	if !slices.ContainsFunc(sessions, func(s session) bool { return s.cut }) {
+		t.Error("Postfix cut no session off; this test has to err more often")
+	}
+	checkManners(t, sessions, manners{questions: len(known), maxRefused: 3})
+}
