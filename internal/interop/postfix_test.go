@@ -65,6 +65,7 @@ type postfix struct {
 	domains string // texthash tables.
 	mailbox string
 	access  string
+	files   map[string]string
 	main    string // More of main.cf.
 	master  string // More of master.cf.
 }
@@ -78,6 +79,9 @@ func startPostfix(t testing.TB, n *network, p postfix) *root {
 	r.write(t, "etc/postfix/domains", p.domains)
 	r.write(t, "etc/postfix/mailboxes", p.mailbox)
 	r.write(t, "etc/postfix/access", p.access)
+	for name, text := range p.files {
+		r.write(t, name, text)
+	}
 	r.write(t, "etc/postfix/main.cf", fmt.Sprintf(postfixMain, p.host, p.main))
 	r.write(t, "etc/postfix/master.cf", fmt.Sprintf(postfixMaster, p.addr, p.master))
 	r.start(t, "/usr/lib/postfix/sbin/master", "-i")

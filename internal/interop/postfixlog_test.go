@@ -13,10 +13,10 @@ import (
 // postfixEnd is the last line of a session in Postfix's log, with its count of commands: accepted, or accepted/all.
 //
 //	postfix/smtpd[13]: disconnect from probe.egress.test[127.77.9.1] ehlo=1 mail=1 rcpt=1/3 rset=1 quit=1 commands=5/7
-var postfixEnd = regexp.MustCompile(`^postfix/smtpd\[\d+\]: disconnect from \S+\[([0-9.]+)\] (.*)`)
+var postfixEnd = regexp.MustCompile(`^postfix/(?:\w+/)?smtpd\[\d+\]: disconnect from \S+\[([0-9.]+)\] (.*)`)
 
 // postfixStart is the first.
-var postfixStart = regexp.MustCompile(`^postfix/smtpd\[\d+\]: connect from \S+\[([0-9.]+)\]`)
+var postfixStart = regexp.MustCompile(`^postfix/(?:\w+/)?smtpd\[\d+\]: connect from \S+\[([0-9.]+)\]`)
 
 // postfixSessions waits until the log has the end of every session of client, and returns them.
 func postfixSessions(t testing.TB, log *systemLog, client netip.Addr) []session {
