@@ -46,6 +46,7 @@ type Daemon struct {
 
 	stores   *store.Stores
 	cache    *cache.Cache // nil in a sandbox without memory.
+	rules    hostRules
 	guard    *netguard.Guard
 	lists    *lists.Lists
 	resolver *maildns.Resolver

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"errors"
+	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -26,7 +28,8 @@ func (d *Daemon) buildMemory() (verify.Memory, error) {
 		return nil, err
 	}
 	d.cache = c
-	return memory{c, d.log.Named("cache")}, nil
+	d.rules.started = time.Now()
+	return memory{c, d.log.Named("cache"), &d.rules}, nil
 }
 
 // ages is the configuration in the words of the cache.
@@ -46,7 +49,36 @@ func ages(c *config.Cache) cache.Ages {
 // memory is a cache as verify wants it: what the cache refuses to store is a fault of ours, and logged.
 type memory struct {
 	*cache.Cache
-	log *zap.Logger
+	log   *zap.Logger
+	rules *hostRules
+}
+
+// hostRules is since when mail hosts are looked up by the rules in force: which addresses may be dialled, and which
+// families the sources have.
+type hostRules struct {
+	started time.Time // Of this run; the rules of the one before are not known.
+	changed atomic.Pointer[time.Time]
+}
+
+// change makes what was looked up until now be looked up again.
+func (r *hostRules) change() { r.changed.Store(new(time.Now())) }
+
+// hold reports whether h was looked up by the rules in force.
+func (r *hostRules) hold(h *maildns.MailHosts) bool {
+	if h.Status == maildns.Unroutable && h.At.Before(r.started) {
+		return false
+	}
+	changed := r.changed.Load()
+	return changed == nil || !h.At.Before(*changed)
+}
+
+// Hosts is the mail hosts of a domain, unless they were looked up by other rules than those in force.
+func (m memory) Hosts(d address.Domain) (maildns.MailHosts, verdict.Freshness) {
+	h, freshness := m.Cache.Hosts(d)
+	if freshness == verdict.Missing || m.rules.hold(&h) {
+		return h, freshness
+	}
+	return maildns.MailHosts{}, verdict.Missing
 }
 
 // Begin opens a note that is void once the address or its domain is forgotten.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -80,6 +81,9 @@ func (d *Daemon) reload(ctx context.Context, cfg *config.Config) (restart []stri
 	}
 	d.reloadLog(cfg.Log)
 	live, _ := config.Diff(d.cfg, cfg)
+	if slices.Contains(live, "egress.allow_networks") || slices.Contains(live, "egress.sources") {
+		d.rules.change()
+	}
 	_, restart = config.Diff(d.boot, cfg)
 	d.mu.Lock()
 	d.cfg = cfg
