@@ -164,7 +164,7 @@ func (r *rig) want(ans *verdict.Answer, reason verdict.Reason) {
 func (r *rig) wantAsked(host string, n int) {
 	r.t.Helper()
 	if got := r.world.Recipients(host); len(got) != n {
-		r.t.Errorf("%s was asked about %q, want %d recipients", host, got, n)
+		r.t.Errorf("%s was asked about %d recipients, want %d: %q", host, len(got), n, got)
 	}
 }
 

@@ -31,7 +31,7 @@ type run struct {
 
 // answer runs the steps. It never fails: what goes wrong is a reason.
 func (r *run) answer(ctx context.Context) *verdict.Answer {
-	if ans, _ := r.v.recall(&r.req, r.addr, r.s.policy); ans != nil && !r.refresh {
+	if ans, stale := r.v.recall(&r.req, r.addr, r.s.policy); ans != nil && !(stale && r.refresh) {
 		return ans // Found out since the caller looked.
 	}
 	r.note = r.v.memory.Begin(r.addr)
@@ -157,12 +157,42 @@ func (r *run) mode() provider.Mode {
 }
 
 // probe asks about the target and, if it was accepted and nothing else says whether the domain accepts everything,
-// about a made-up recipient.
+// about a made-up recipient. The first run at a domain does so for all that come meanwhile.
 func (r *run) probe(ctx context.Context, hosts *maildns.MailHosts) {
 	r.stage(string(smtp.StageRCPT))
 	f := facts{mode: r.mode(), acceptAll: r.acceptAll()}
-	target := r.request(hosts, pool.Recipient{Path: r.addr.Path(), SMTPUTF8: r.addr.NeedsSMTPUTF8()})
-	out := r.s.prober.Probe(ctx, target)[0]
+	var mine *scout
+	if f.acceptAll == verdict.Undetermined && f.mode == provider.ModeProbe {
+		mine = r.scoutFor(ctx, &f)
+	}
+	if f.acceptAll == verdict.True && !r.req.fresh() {
+		r.ans.Evidence = r.fact.Evidence
+		r.ans.Reason, r.ans.Flags.CatchAll, r.ans.AcceptAll = verdict.AcceptedCatchAll, verdict.True, verdict.AcceptAllTested
+		r.report(mine, f.acceptAll, r.fact.Evidence)
+		return
+	}
+	d := r.ask(ctx, hosts, f)
+	r.remember(&d)
+	if d.learned {
+		f.acceptAll, r.fact.Evidence = d.catchAll, r.controlEvidence()
+	}
+	r.report(mine, f.acceptAll, r.fact.Evidence)
+}
+
+// scoutFor fills in f what another run finds out, or has found out since; else it makes r the scout.
+func (r *run) scoutFor(ctx context.Context, f *facts) *scout {
+	mine, found := r.scout(ctx)
+	if found != nil {
+		f.acceptAll, r.fact.Evidence = found.acceptAll, found.evidence
+		return nil
+	}
+	f.acceptAll = r.acceptAll() // An earlier scout may have come back since.
+	return mine
+}
+
+// ask asks, decides, and writes the decision into the answer.
+func (r *run) ask(ctx context.Context, hosts *maildns.MailHosts, f facts) decision {
+	out := r.s.prober.Probe(ctx, r.request(hosts, pool.Recipient{Path: r.addr.Path(), SMTPUTF8: r.addr.NeedsSMTPUTF8()}))[0]
 	f.target = findingOf(&out)
 	r.ans.Stage = string(out.Stage)
 	r.ans.Evidence = append(r.ans.Evidence, evidence(&out))
@@ -175,7 +205,7 @@ func (r *run) probe(ctx context.Context, hosts *maildns.MailHosts) {
 	}
 	r.ans.Reason, r.ans.Flags.CatchAll, r.ans.AcceptAll = d.reason, d.catchAll, d.tested
 	r.ans.RetryAt = retryAt(d.reason, &out, r.v.now())
-	r.remember(&d)
+	return d
 }
 
 // control asks about made-up recipients, from the source that asked about the target, so that what one source was told

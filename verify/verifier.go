@@ -80,6 +80,7 @@ type Verifier struct {
 	mu       sync.Mutex // Guards all below.
 	settings *settings
 	flights  map[flightKey]*flight
+	scouts   map[string]*scout // By domain, A-labels.
 	closing  bool
 }
 
@@ -87,7 +88,7 @@ type Verifier struct {
 func New(opts Options) (*Verifier, error) {
 	v := &Verifier{
 		lists: opts.Lists, resolver: opts.Resolver, memory: opts.Memory, secret: opts.Secret,
-		log: opts.Logger, now: opts.Now, flights: map[flightKey]*flight{},
+		log: opts.Logger, now: opts.Now, flights: map[flightKey]*flight{}, scouts: map[string]*scout{},
 	}
 	if v.memory == nil {
 		v.memory = forgetful{}

@@ -1,0 +1,59 @@
+package verify
+
+import (
+	"context"
+	"time"
+
+	"github.com/verimails/verimaild/verify/verdict"
+)
+
+// A scout is the run that finds out about a domain first. What it learns of the domain's habit spares the others that
+// want to know about the same domain at the same time: a hundred addresses of a domain that accepts everyone cost two
+// recipients, not two hundred.
+type scout struct {
+	back chan struct{} // Closed when the fields below are set.
+
+	acceptAll verdict.Tri
+	evidence  []verdict.Evidence // About made-up recipients.
+}
+
+// scoutWait is how long a run waits for another's findings before it goes by itself: a server that keeps one recipient
+// waiting must not keep the callers of all the others.
+const scoutWait = 10 * time.Second
+
+// scout makes r the domain's scout, unless there is one: then it waits for that one's findings.
+// What comes of being the scout has to be told by report.
+func (r *run) scout(ctx context.Context) (mine *scout, found *scout) {
+	domain := r.addr.Domain().ASCII()
+	r.v.mu.Lock()
+	other := r.v.scouts[domain]
+	if other == nil {
+		mine = &scout{back: make(chan struct{})}
+		r.v.scouts[domain] = mine
+	}
+	r.v.mu.Unlock()
+	if mine != nil {
+		return mine, nil
+	}
+	wait := time.NewTimer(scoutWait)
+	defer wait.Stop()
+	select {
+	case <-other.back:
+		return nil, other
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return nil, &scout{}
+}
+
+// report ends the scouting of s, which may be nil, with what is known of the domain now.
+func (r *run) report(s *scout, acceptAll verdict.Tri, evidence []verdict.Evidence) {
+	if s == nil {
+		return
+	}
+	s.acceptAll, s.evidence = acceptAll, evidence
+	r.v.mu.Lock()
+	defer r.v.mu.Unlock()
+	delete(r.v.scouts, r.addr.Domain().ASCII())
+	close(s.back)
+}
