@@ -79,36 +79,39 @@ type step struct {
 
 // New wires a daemon from opts. It opens the stores, so that only one daemon has a state directory, and starts
 // nothing. On error, nothing is left behind.
-func New(opts Options) (d *Daemon, err error) {
-	d = &Daemon{
+func New(opts Options) (*Daemon, error) {
+	d := &Daemon{
 		cfg: opts.Config, boot: opts.Config, log: opts.Logger,
 		serving: make(chan error, 1), notify: systemd.New(), quiet: func() {},
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.unwind(context.Background()))
-		}
-	}()
-	if d.log == nil {
-		if d.log, d.level, err = newLogger(opts.Config.Log); err != nil {
-			return nil, err
-		}
-	}
-	if err := Check(opts.Config); err != nil {
-		return nil, err
-	}
-	if opts.Sandbox {
-		if err := d.startSandbox(); err != nil {
-			return nil, err
-		}
-	}
-	if err := d.openStores(); err != nil {
-		return nil, err
-	}
-	if err := d.build(); err != nil {
-		return nil, err
+	if err := d.wire(opts.Sandbox); err != nil {
+		return nil, errors.Join(err, d.unwind(context.Background()))
 	}
 	return d, nil
+}
+
+// wire makes all parts, in the order in which they need each other.
+func (d *Daemon) wire(sandbox bool) (err error) {
+	if d.log == nil {
+		if d.log, d.level, err = newLogger(d.cfg.Log); err != nil {
+			return err
+		}
+	}
+	if err := Check(d.cfg); err != nil {
+		return err
+	}
+	if sandbox {
+		if err := d.startSandbox(); err != nil {
+			return err
+		}
+	}
+	if err := makeHomes(d.cfg); err != nil {
+		return err
+	}
+	if err := d.openStores(); err != nil {
+		return err
+	}
+	return d.build()
 }
 
 // later registers how to undo what was just done.
