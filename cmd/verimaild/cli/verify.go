@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
@@ -106,46 +107,57 @@ func worse(code int, verdict string) int {
 // atOnce is how many addresses of one command are asked about at a time; the daemon paces them in any case.
 const atOnce = 32
 
+// A result is one answer, or why there is none.
+type result struct {
+	answer apitype.Answer
+	err    error
+}
+
 // inOrder asks about addrs concurrently and yields the answers in the order of addrs.
-func inOrder(ctx context.Context, c *client.Client, addrs []string, opts client.VerifyOptions) func(func(apitype.Answer, error) bool) {
-	type result struct {
-		answer apitype.Answer
-		err    error
-	}
+func inOrder(ctx context.Context, c *client.Client, addrs []string, opts client.VerifyOptions) iter.Seq2[apitype.Answer, error] {
 	return func(yield func(apitype.Answer, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		defer cancel()
-		places := make(chan struct{}, atOnce)
 		results := make([]chan result, len(addrs))
 		for i := range results {
 			results[i] = make(chan result, 1)
 		}
+		next := make(chan int)
+		for range min(atOnce, len(addrs)) {
+			wg.Go(func() {
+				for i := range next {
+					a, err := c.Verify(ctx, addrs[i], opts)
+					results[i] <- result{a, err}
+				}
+			})
+		}
 		wg.Go(func() {
-			for i, addr := range addrs {
+			defer close(next)
+			for i := range addrs {
 				select {
-				case places <- struct{}{}:
+				case next <- i:
 				case <-ctx.Done():
 					return
 				}
-				wg.Go(func() {
-					a, err := c.Verify(ctx, addr, opts)
-					results[i] <- result{a, err}
-					<-places
-				})
 			}
 		})
-		for _, ch := range results {
-			select {
-			case r := <-ch:
-				if !yield(r.answer, r.err) || r.err != nil {
-					return
-				}
-			case <-ctx.Done():
-				yield(apitype.Answer{}, context.Cause(ctx))
+		yieldAll(ctx, results, yield)
+	}
+}
+
+// yieldAll yields the results in order, up to the first error.
+func yieldAll(ctx context.Context, results []chan result, yield func(apitype.Answer, error) bool) {
+	for _, ch := range results {
+		select {
+		case r := <-ch:
+			if !yield(r.answer, r.err) || r.err != nil {
 				return
 			}
+		case <-ctx.Done():
+			yield(apitype.Answer{}, context.Cause(ctx))
+			return
 		}
 	}
 }
