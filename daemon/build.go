@@ -65,7 +65,7 @@ func (d *Daemon) build() error {
 	d.later("verifier", d.closeVerifier)
 	d.answers = newAnswerLog(d.verifier, d.log.Named("verify"), d.cfg.Log)
 	d.api = api.New(api.Options{
-		Verifier: d.answers, Ready: d.ready, Version: Version(), Logger: d.log.Named("api"),
+		Verifier: d.answers, Ready: d.ready, Cache: d.cache, Version: Version(), Logger: d.log.Named("api"),
 	})
 	return nil
 }

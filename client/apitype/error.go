@@ -19,7 +19,7 @@ const (
 	CodeInvalidQuery     = "invalid_query"      // 400: the query string cannot be decoded, or names a parameter twice.
 	CodeInvalidJSON      = "invalid_json"       // 400: the body is not exactly one JSON object in UTF-8.
 	CodeUnknownField     = "unknown_field"      // 400: a field or parameter that the endpoint does not have.
-	CodeInvalidField     = "invalid_field"      // 400: a field or parameter of the wrong type or out of range.
+	CodeInvalidField     = "invalid_field"      // 400: a field, parameter or segment of the path of the wrong type or out of range.
 	CodeMissingField     = "missing_field"      // 400: a field or parameter that the endpoint needs.
 	CodeForbidden        = "forbidden"          // 403: the caller lacks the scope that the endpoint needs.
 	CodeNotFound         = "not_found"          // 404: there is no such path.

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/verimails/verimaild/cache"
 	"github.com/verimails/verimaild/client/apitype"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/verdict"
@@ -32,6 +33,9 @@ type Options struct {
 	// Ready says whether addresses can be verified to the end, and what stands in the way. It is called for each
 	// GET /readyz, concurrently, and must not block. nil means always ready.
 	Ready func() (bool, []apitype.Problem)
+
+	// Cache is what is remembered. nil, as in a sandbox without memory, refuses whatever is about it.
+	Cache *cache.Cache
 
 	Version apitype.Version
 	Logger  *zap.Logger // nil logs nothing.

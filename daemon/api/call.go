@@ -46,8 +46,14 @@ func (s *Server) run(rt route, w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		err = rt.handle(s, c)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case c.status == 0:
 		c.fail(err)
+	default:
+		// A reply that has begun can't be taken back; a closed connection shows that it is not whole.
+		c.failed = failureOf(c.r.Context(), err)
+		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -65,10 +71,14 @@ func (rt *route) admit(c *call) error {
 
 // finish is deferred around a handler: it turns a panic into an internal error, and logs the request.
 func (c *call) finish(start time.Time) {
-	if v := recover(); v != nil {
+	switch v := recover(); v {
+	case nil:
+	case http.ErrAbortHandler:
+		c.log(start)
+		panic(v)
+	default:
 		c.srv.log.Error("handler panicked", zap.String("request_id", c.id), zap.Any("panic", v), zap.Stack("stack"))
 		if c.status != 0 {
-			// A reply that has begun can't be taken back; a closed connection shows that it is not whole.
 			panic(http.ErrAbortHandler)
 		}
 		c.fail(failInternal(fmt.Errorf("panic: %v", v)))
@@ -77,7 +87,7 @@ func (c *call) finish(start time.Time) {
 }
 
 // log writes one line about the request: faults of ours are errors, the rest is for debugging. The query string is
-// left out, because it holds the address.
+// left out, because it may hold an address, and so is the path above debug.
 func (c *call) log(start time.Time) {
 	level := zapcore.DebugLevel
 	if c.failed != nil && c.failed.code == apitype.CodeInternal {
@@ -90,12 +100,15 @@ func (c *call) log(start time.Time) {
 	fields := []zap.Field{
 		zap.String("request_id", c.id),
 		zap.String("method", c.r.Method),
-		zap.String("path", c.r.URL.Path),
+		zap.String("route", c.r.Pattern),
 		zap.Int("status", c.status),
 		zap.Duration("dur", time.Since(start)),
 		zap.String("app", c.caller.App),
 		zap.Int("uid", c.caller.UID),
 		zap.Int("pid", c.caller.PID),
+	}
+	if level == zapcore.DebugLevel {
+		fields = append(fields, zap.String("path", c.r.URL.Path))
 	}
 	if c.failed != nil {
 		fields = append(fields, zap.Error(c.failed))
@@ -116,8 +129,8 @@ func (c *call) boundBody() {
 
 // body reads the whole body: at most maxBody, in time, not encoded.
 func (c *call) body() ([]byte, error) {
-	if e := c.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return nil, fail(apitype.CodeUnsupportedMedia, "The body is encoded as %s; send it plain.", quote(e))
+	if err := c.plainBody(); err != nil {
+		return nil, err
 	}
 	if c.r.ContentLength > maxBody {
 		return nil, failTooLarge()
@@ -138,6 +151,14 @@ func (c *call) body() ([]byte, error) {
 	f := fail(apitype.CodeInvalidJSON, "The body broke off after %d bytes.", len(body))
 	f.cause = err
 	return nil, f
+}
+
+// plainBody refuses a body that is compressed.
+func (c *call) plainBody() error {
+	if e := c.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return fail(apitype.CodeUnsupportedMedia, "The body is encoded as %s; send it plain.", quote(e))
+	}
+	return nil
 }
 
 func failTooLarge() *failure {

@@ -64,6 +64,17 @@ func TestDocsFields(t *testing.T) {
 		apitype.VerifyRequest{},
 		apitype.Ready{},
 		apitype.Error{},
+		apitype.DomainRecord{},
+		apitype.MailHosts{},
+		apitype.MailHost{},
+		apitype.DomainHabit{},
+		apitype.CacheStats{},
+		apitype.CacheMemory{},
+		apitype.CacheDisk{},
+		apitype.CacheLookups{},
+		apitype.CacheFaults{},
+		apitype.Forgotten{},
+		apitype.Imported{},
 	} {
 		for field := range reflect.TypeOf(v).Fields() {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

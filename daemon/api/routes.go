@@ -24,6 +24,13 @@ type route struct {
 var routeTable = []route{
 	{"GET /v1/verify", ScopeVerify, false, (*Server).verifyQuery},
 	{"POST /v1/verify", ScopeVerify, false, (*Server).verifyBody},
+	{"GET /v1/domains/{domain}", ScopeAdmin, false, (*Server).domainRecord},
+	{"DELETE /v1/domains/{domain}", ScopeAdmin, false, (*Server).forgetDomain},
+	{"DELETE /v1/addresses/{email}", ScopeAdmin, false, (*Server).forgetAddress},
+	{"GET /v1/cache", ScopeAdmin, false, (*Server).cacheStats},
+	{"DELETE /v1/cache", ScopeAdmin, false, (*Server).forgetAll},
+	{"GET /v1/cache/export", ScopeAdmin, false, (*Server).exportCache},
+	{"POST /v1/cache/import", ScopeAdmin, false, (*Server).importCache},
 	{"GET /v1/version", ScopeNone, true, (*Server).version},
 	{"GET /healthz", ScopeNone, true, (*Server).health},
 	{"GET /readyz", ScopeNone, true, (*Server).ready},
