@@ -98,6 +98,8 @@ func (n *network) waitForGreeting(t testing.TB, r *root, addr netip.AddrPort) {
 		}
 		select {
 		case <-tick.C:
+		case <-r.exited:
+			t.Fatalf("the server has ended. It printed:\n%s\nand logged:\n%s", r.output(), r.log)
 		case <-timeout:
 			t.Fatalf("no server greets at %s. It printed:\n%s\nand logged:\n%s", addr, r.output(), r.log)
 		}

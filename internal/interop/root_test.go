@@ -16,8 +16,9 @@ import (
 
 // A root is a private file system for one server, with a system log that the test reads.
 type root struct {
-	dir string
-	log *systemLog
+	dir    string
+	log    *systemLog
+	exited chan struct{} // Closed when the server that was started last has ended.
 }
 
 // users are the accounts of every root, beside those that a server asks for.
@@ -68,11 +69,17 @@ func newRoot(t testing.TB, packages []string, accounts, accountGroups string) *r
 // path is the place of a file of the root, seen from outside.
 func (r *root) path(name string) string { return filepath.Join(r.dir, name) }
 
-// write makes a file.
+// write makes a file that all may read.
 func (r *root) write(t testing.TB, name, text string) {
 	t.Helper()
+	r.writeMode(t, name, text, 0o644)
+}
+
+// writeMode makes a file of root's.
+func (r *root) writeMode(t testing.TB, name, text string, mode fs.FileMode) {
+	t.Helper()
 	r.mkdir(t, filepath.Dir(name), 0o755, 0, 0)
-	if err := os.WriteFile(r.path(name), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(r.path(name), []byte(text), mode); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -142,6 +149,7 @@ func (r *root) start(t testing.TB, argv ...string) {
 		t.Fatalf("%s: %v", strings.Join(argv, " "), explainNamespace(err))
 	}
 	exited := make(chan struct{})
+	r.exited = exited
 	go func() {
 		_ = cmd.Wait() // How a server of others ends proves nothing; its log tells, and the clean-up below joins this.
 		close(exited)

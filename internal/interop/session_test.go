@@ -3,6 +3,8 @@
 package interop
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -12,6 +14,77 @@ type session struct {
 	refused  int            // How many RCPT were refused, for good or for now.
 	cut      bool           // The server hung up.
 	log      string         // The lines it was read from.
+}
+
+// dialogues are sessions that are read from a log of commands and replies, by the server's name for each session, with
+// a count for those names that are used again.
+type dialogues struct {
+	all  []*session
+	open map[string]*session
+	last map[*session]string // The last command of each.
+}
+
+// replyEnd is the last line of a refusal.
+var replyEnd = regexp.MustCompile(`^[45]\d\d( |$)`)
+
+// begin begins a new session.
+func (d *dialogues) begin(key string) *session {
+	s := &session{commands: make(map[string]int)}
+	if d.open == nil {
+		d.open, d.last = make(map[string]*session), make(map[*session]string)
+	}
+	d.all = append(d.all, s)
+	d.open[key] = s
+	return s
+}
+
+// of is the session of that name.
+func (d *dialogues) of(key string) *session {
+	if s := d.open[key]; s != nil {
+		return s
+	}
+	return d.begin(key)
+}
+
+// command notes a line of the client.
+func (d *dialogues) command(key, line string) {
+	s := d.of(key)
+	s.log += "C: " + line + "\n"
+	verb, _, _ := strings.Cut(strings.ToLower(line), " ")
+	s.commands[verb]++
+	d.last[s] = verb
+}
+
+// reply notes a line of the server, and what it means for the command before it.
+func (d *dialogues) reply(key, line string) {
+	s := d.of(key)
+	s.log += "S: " + line + "\n"
+	s.cut = s.cut || strings.HasPrefix(line, "421")
+	if d.last[s] == "rcpt" && replyEnd.MatchString(line) {
+		s.refused++
+	}
+}
+
+// ours are the sessions with the source's name in EHLO.
+func (d *dialogues) ours() []session {
+	var list []session
+	for _, s := range d.all {
+		if strings.Contains(s.log, "C: EHLO "+sourceName) {
+			s.cut = s.cut || d.last[s] == "starttls" // The handshake failed.
+			list = append(list, *s)
+		}
+	}
+	return list
+}
+
+// ended reports whether all our sessions are over.
+func (d *dialogues) ended() bool {
+	for _, s := range d.ours() {
+		if s.commands["quit"] == 0 && !s.cut {
+			return false
+		}
+	}
+	return true
 }
 
 // manners are what a server must have seen of us.
