@@ -9,11 +9,13 @@ type automaton struct {
 	outs  []int32 // Piece ids, grouped by node.
 }
 
-// A node is a prefix of at least one piece.
+// A node is a prefix of at least one piece. Most have one edge, which therefore stands in the node itself.
 type node struct {
-	edge, edges   int32 // Its edges: a range of automaton.edges.
+	first         edge
+	edge, edges   int32 // Its other edges: a range of automaton.edges.
 	fail          int32 // The longest proper suffix that is a node too.
 	report        int32 // The nearest node, itself or by fail, at which a piece ends; 0 if none.
+	further       int32 // The next nearest.
 	out, outCount int32 // The pieces that end here: a range of automaton.outs.
 }
 
@@ -68,13 +70,18 @@ func (t *trie) build() *automaton {
 		if nd.outCount == 0 {
 			nd.report = a.nodes[nd.fail].report
 		}
+		nd.further = a.nodes[nd.fail].report
 		nd.edge = int32(len(a.edges))
 		for b := range 256 {
 			to, ok := t.next[n][byte(b)]
 			if !ok {
 				continue
 			}
-			a.edges = append(a.edges, edge{to: to, b: byte(b)})
+			if nd.first.to == 0 {
+				nd.first = edge{to: to, b: byte(b)}
+			} else {
+				a.edges = append(a.edges, edge{to: to, b: byte(b)})
+			}
 			if n != 0 {
 				a.nodes[to].fail = a.step(nd.fail, byte(b))
 			}
@@ -89,9 +96,14 @@ func (t *trie) build() *automaton {
 func (a *automaton) step(n int32, b byte) int32 {
 	for n != 0 {
 		nd := &a.nodes[n]
-		for _, e := range a.edges[nd.edge : nd.edge+nd.edges] {
-			if e.b == b {
-				return e.to
+		if nd.first.b == b {
+			return nd.first.to
+		}
+		if nd.edges > 0 {
+			for _, e := range a.edges[nd.edge : nd.edge+nd.edges] {
+				if e.b == b {
+					return e.to
+				}
 			}
 		}
 		n = nd.fail

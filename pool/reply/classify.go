@@ -13,7 +13,7 @@ import (
 // about a mailbox.
 func (t *Table) Classify(stage smtp.Stage, r *smtp.Reply, provider string) Meaning {
 	var buf [maxText]byte
-	text := appendLines(buf[:0], r.Lines)
+	text := t.appendLines(buf[:0], r.Lines)
 	s := scan{t: t}
 	i := s.run(stage, r, text, provider)
 	if i < 0 {

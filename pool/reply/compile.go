@@ -16,7 +16,7 @@ import (
 const (
 	maxRules   = 1024
 	maxSignals = 4096
-	maxGapped  = 1024 // Segments of phrases with gaps.
+	maxGapped  = 512 // Segments of phrases with gaps.
 )
 
 // A signal is something that a reply may show: a phrase, one of a word list, a host, a sign. 0 is none.
@@ -35,7 +35,7 @@ var signNames = [signCount]string{signIP: "{ip}", signAddress: "{address}", sign
 
 // A pieceUse is what finding a piece means.
 type pieceUse struct {
-	piece
+	written
 	sinks []sink
 }
 
@@ -59,7 +59,7 @@ type compiler struct {
 	trie    *trie
 	signals map[string]signal
 	pieces  map[piece]int32
-	slots   int32
+	slots   map[segmentKey]int32
 	errs    []error
 }
 
@@ -67,9 +67,11 @@ func newCompiler(words, terms map[string][]string) *compiler {
 	c := &compiler{
 		t: &Table{
 			byName: make(map[string]int), hosts: make(map[string]signal),
+			words: map[string]bool{"http": true, "https": true, "www": true, "said": true}, openWords: make(map[string]bool),
 			lists: make([][]signal, 1), names: make([]string, 1),
 		},
 		words: words, terms: terms, trie: newTrie(), signals: make(map[string]signal), pieces: make(map[piece]int32),
+		slots: make(map[segmentKey]int32),
 	}
 	return c
 }
@@ -244,6 +246,13 @@ func (c *compiler) list(name string, s signal) error {
 	return nil
 }
 
+// A segmentKey tells segments apart: phrases that begin alike share their slots.
+type segmentKey struct {
+	after int32
+	gap   int
+	text  string
+}
+
 // phrase makes the automaton look for text, and raise s.
 func (c *compiler) phrase(text string, s signal) error {
 	p, err := parsePhrase(text, c.terms)
@@ -252,28 +261,50 @@ func (c *compiler) phrase(text string, s signal) error {
 	}
 	after := int32(-1)
 	for i, seg := range p.segments {
-		slot := int32(-1)
-		if i < len(p.segments)-1 {
-			slot = c.slots
-			c.slots++
+		if i == len(p.segments)-1 {
+			c.sinks(seg, sink{signal: s, slot: -1, after: after, gap: int32(seg.gap)})
+			break
 		}
-		for _, pc := range seg.pieces {
-			id, ok := c.pieces[pc]
-			if !ok {
-				id = int32(len(c.t.pieces))
-				c.pieces[pc] = id
-				c.t.pieces = append(c.t.pieces, pieceUse{piece: pc})
-				c.trie.add(pc.text, id)
-			}
-			use := &c.t.pieces[id]
-			use.sinks = append(use.sinks, sink{signal: s, slot: slot, after: after, gap: int32(seg.gap)})
+		key := segmentKey{after, seg.gap, seg.text}
+		slot, ok := c.slots[key]
+		if !ok {
+			slot = int32(len(c.slots))
+			c.slots[key] = slot
+			c.sinks(seg, sink{slot: slot, after: after, gap: int32(seg.gap)})
 		}
 		after = slot
 	}
-	if c.slots > maxGapped {
+	if len(c.slots) > maxGapped {
 		return fmt.Errorf("more than %d phrases with gaps", maxGapped)
 	}
 	return nil
+}
+
+// sinks makes each piece of a segment lead to k.
+func (c *compiler) sinks(seg segment, k sink) {
+	for _, pc := range seg.pieces {
+		id, ok := c.pieces[pc.piece]
+		if !ok {
+			id = int32(len(c.t.pieces))
+			c.pieces[pc.piece] = id
+			c.t.pieces = append(c.t.pieces, pieceUse{written: pc})
+			c.trie.add(pc.piece.text, id)
+			c.learn(pc.as)
+		}
+		use := &c.t.pieces[id]
+		use.sinks = append(use.sinks, k)
+	}
+}
+
+// learn notes the words of a piece, so that a line end within one of them is seen for what it is.
+func (c *compiler) learn(as string) {
+	for w := range strings.FieldsSeq(as) {
+		if head, ok := strings.CutSuffix(w, "*"); ok {
+			c.t.openWords[head] = true
+			w = head
+		}
+		c.t.words[strings.TrimPrefix(w, "*")] = true
+	}
 }
 
 // table finishes the table, or says all that is wrong.

@@ -31,7 +31,7 @@ func (s *scan) joined(b []byte, first bool) {
 // folded reads a chunk with a line end in it at i: as one name if that is what it makes, otherwise as two chunks.
 func (s *scan) folded(b []byte, i int, first bool) {
 	left, right := b[:i], b[i+1:]
-	if len(left) > 0 && len(right) > 0 && len(b) < 256 && bytes.ContainsAny(left, "@.:") {
+	if len(left) > 0 && len(right) > 0 && len(b) < 256 && bytes.ContainsAny(left[:len(left)-1], "@.:") {
 		var buf [256]byte
 		whole := append(append(buf[:0], left...), right...)
 		end := nameEnd(whole)
@@ -177,10 +177,7 @@ func (s *scan) host(b []byte) {
 
 func appendLower(dst, b []byte) []byte {
 	for _, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
+		dst = append(dst, lower[c])
 	}
 	return dst
 }
@@ -228,8 +225,9 @@ func isIPv6(b []byte) bool {
 	return colons >= 3 || colons == 2 && bytes.Contains(b, []byte("::"))
 }
 
-// isHost reports whether b is a host name rather than words with dots between them, such as "rejected.Please".
-// With strict, its last label must be a known top-level name; otherwise three labels will do as well.
+// isHost reports whether b is a host name rather than words with dots between them, such as "rejected.Please" or
+// "RESOLVER.ADR.NotFound". Its last label must be a known top-level name; unless strict, three labels with a digit
+// or a dash will do as well.
 func isHost(b []byte, strict bool) bool {
 	labels, start := 0, 0
 	for i := 0; i <= len(b); i++ {
@@ -252,7 +250,7 @@ func isHost(b []byte, strict bool) bool {
 	if isDigit(last[0]) {
 		return false
 	}
-	return isTopLevel(last) || !strict && labels >= 3
+	return isTopLevel(last) || !strict && labels >= 3 && bytes.ContainsAny(b, "0123456789-")
 }
 
 // isTopLevel reports whether b is a top-level name that turns up in replies: a country's (two letters), or one
@@ -277,6 +275,10 @@ var topLevel = map[string]bool{
 	"berlin": true, "hamburg": true, "koeln": true, "bayern": true, "wien": true, "london": true, "paris": true,
 	"amsterdam": true, "swiss": true, "ngo": true, "eco": true, "bank": true, "law": true, "games": true, "media": true,
 	"local": true, "localdomain": true, "lan": true, "internal": true, "intern": true, "corp": true, "home": true,
+	"ninja": true, "rocks": true, "systems": true, "solutions": true, "services": true, "network": true, "studio": true,
+	"design": true, "blog": true, "space": true, "website": true, "consulting": true, "academy": true,
+	"nyc": true, "tokyo": true, "moscow": true, "ovh": true, "scot": true, "wales": true, "ltd": true, "inc": true,
+	"gmbh": true, "llc": true, "one": true, "cc": true, "fun": true, "pub": true, "zone": true, "care": true,
 	"test": true, "example": true, "invalid": true, "localhost": true, "onion": true, "google": true, "microsoft": true,
 	"outlook": true,
 }

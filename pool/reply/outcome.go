@@ -1,7 +1,7 @@
 package reply
 
 // Outcome is what a final reply with this code and meaning makes of the question, as the name of a reason; the
-// table is that of docs (see "What a reply becomes"). An acceptance is only half an answer, the control says the
+// table stands in docs/adr/0007-reading-replies.md. An acceptance is only half an answer, the control says the
 // rest: it is "accepted_untested" here. What a 4yz says may change with a retry.
 //
 // Only a 5yz about the mailbox becomes a reason that calls an address undeliverable.
@@ -96,4 +96,17 @@ func outcomeOfPolicy(m Meaning, permanent bool) string {
 		return "sender_refused"
 	}
 	return "source_blocked"
+}
+
+// Verdict is the verdict that a reason returned by Outcome stands for: deliverable, risky, undeliverable or unknown.
+func Verdict(reason string) string {
+	switch reason {
+	case "mailbox_busy":
+		return "deliverable"
+	case "mailbox_full", "accepted_untested":
+		return "risky"
+	case "mailbox_not_found", "mailbox_disabled", "mailbox_moved", "recipient_refused", "no_mail_host":
+		return "undeliverable"
+	}
+	return "unknown"
 }

@@ -27,7 +27,8 @@ type phrase struct {
 
 // A segment is one run of words, with its alternatives.
 type segment struct {
-	pieces []piece
+	text   string // As a rule writes it.
+	pieces []written
 	gap    int // How many letters may stand before it; of no meaning in the first one.
 }
 
@@ -36,6 +37,12 @@ type piece struct {
 	text      string // Squeezed: lower case, letters and digits only.
 	openStart bool   // May begin inside a word.
 	openEnd   bool   // May end inside a word.
+}
+
+// A written is a piece and how a rule writes it.
+type written struct {
+	piece
+	as string
 }
 
 // How many letters and digits may stand between two segments: a word or two, or most of a sentence.
@@ -60,13 +67,13 @@ func parsePhrase(s string, terms map[string][]string) (phrase, error) {
 		if len(texts) > maxAlternatives {
 			return phrase{}, fmt.Errorf("%q: stands for more than %d phrases", s, maxAlternatives)
 		}
-		seg := segment{gap: gap}
+		seg := segment{text: text, gap: gap}
 		for _, t := range texts {
 			pc, err := parsePiece(t)
 			if err != nil {
 				return phrase{}, fmt.Errorf("%q: %w", s, err)
 			}
-			seg.pieces = append(seg.pieces, pc)
+			seg.pieces = append(seg.pieces, written{pc, strings.TrimSpace(t)})
 		}
 		p.segments = append(p.segments, seg)
 		rest, gap = after, next

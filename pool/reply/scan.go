@@ -23,6 +23,13 @@ type scan struct {
 	slots    [maxGapped]uint16 // Ends of the segments found, by slot; 0 if none.
 	rules    ruleSet           // Those to look at.
 	fit      *ruleSet
+	trace    *trace // Not nil if it is wanted which words were found.
+}
+
+// A trace remembers the words by which a scan found its phrases.
+type trace struct {
+	segments map[int32]string // By slot.
+	phrases  map[signal]string
 }
 
 func (s *scan) has(x signal) bool { return s.signals[x/64]&(1<<(x%64)) != 0 }
@@ -43,35 +50,44 @@ func (s *scan) raise(x signal) {
 
 // word reads the bytes of one word: letters and digits, in any case and with accents.
 func (s *scan) word(w []byte) {
-	if len(w) == 0 || s.n >= maxText {
+	if len(w) > maxText-s.n {
 		return
 	}
 	s.beginWord()
-	for i := 0; i < len(w); {
-		if c := w[i]; c < utf8.RuneSelf {
-			if 'A' <= c && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			i++
-			s.letter(c, i == len(w) || w[i] >= 0xE0)
-			continue
+	for i, c := range w {
+		if c >= utf8.RuneSelf {
+			s.foreignWord(w[i:])
+			return
 		}
-		r, size := utf8.DecodeRune(w[i:])
-		i += size
-		s.letters(r, i == len(w))
+		s.letter(lower[c], i == len(w)-1 || w[i+1] >= firstUnspaced)
 	}
 }
 
-// letters reads one rune beyond ASCII. Scripts written without spaces have a word in every rune.
-func (s *scan) letters(r rune, last bool) {
-	var buf [8]byte
-	folded := appendFolded(buf[:0], r)
-	if r >= 0x2E80 {
-		s.beginWord()
-		last = true
-	}
-	for i, c := range folded {
-		s.letter(c, last && i == len(folded)-1)
+// unspaced is where the scripts begin that are written without spaces, so that every rune is a word;
+// firstUnspaced is the first byte of their UTF-8.
+const (
+	unspaced      = 0x3000
+	firstUnspaced = 0xE3
+)
+
+// foreignWord reads the rest of a word from its first letter beyond ASCII on.
+func (s *scan) foreignWord(w []byte) {
+	begins := false
+	for len(w) > 0 {
+		r, size := utf8.DecodeRune(w)
+		w = w[size:]
+		if begins || r >= unspaced {
+			s.beginWord()
+		}
+		begins = r >= unspaced
+		last := len(w) == 0 || begins || w[0] >= firstUnspaced
+		var buf [8]byte
+		folded := appendFolded(buf[:0], r)
+		for i, c := range folded {
+			if s.n < maxText {
+				s.letter(c, last && i == len(folded)-1)
+			}
+		}
 	}
 }
 
@@ -83,14 +99,20 @@ func (s *scan) beginWord() {
 
 // letter takes one byte of the squeezed text; last tells that its word ends here.
 func (s *scan) letter(c byte, last bool) {
-	if s.n >= maxText {
-		return
-	}
+	a := s.t.auto
 	s.n++
-	s.node = s.t.auto.step(s.node, c)
-	for n := s.t.auto.nodes[s.node].report; n != 0; n = s.t.auto.nodes[s.t.auto.nodes[n].fail].report {
-		nd := &s.t.auto.nodes[n]
-		for _, id := range s.t.auto.outs[nd.out : nd.out+nd.outCount] {
+	s.node = a.step(s.node, c)
+	if a.nodes[s.node].report != 0 {
+		s.report(a.nodes[s.node].report, last)
+	}
+}
+
+// report deals with all pieces that end at the letter just read, the nearest node of which is n.
+func (s *scan) report(n int32, last bool) {
+	a := s.t.auto
+	for ; n != 0; n = a.nodes[n].further {
+		nd := &a.nodes[n]
+		for _, id := range a.outs[nd.out : nd.out+nd.outCount] {
 			s.found(&s.t.pieces[id], last)
 		}
 	}
@@ -109,11 +131,26 @@ func (s *scan) found(p *pieceUse, last bool) {
 				continue
 			}
 		}
+		if s.trace != nil {
+			s.trace.add(p.as, k)
+		}
 		if k.slot < 0 {
 			s.raise(k.signal)
 			continue
 		}
 		s.slots[k.slot] = uint16(s.n)
+	}
+}
+
+// add notes that the words were found in the place k of a phrase.
+func (t *trace) add(words string, k sink) {
+	if k.after >= 0 {
+		words = t.segments[k.after] + " … " + words
+	}
+	if k.slot >= 0 {
+		t.segments[k.slot] = words
+	} else if t.phrases[k.signal] == "" {
+		t.phrases[k.signal] = words
 	}
 }
 

@@ -19,18 +19,20 @@ var ruleFiles embed.FS
 // A Table is an ordered set of rules, compiled for reading replies. It never changes and is safe for
 // concurrent use.
 type Table struct {
-	rules  []Rule
-	conds  []condition // Of rules, by index.
-	byName map[string]int
-	auto   *automaton
-	pieces []pieceUse // By the piece ids of auto.
-	hosts  map[string]signal
-	lists  [][]signal         // By signal: the word lists that it belongs to.
-	starts [][]uint16         // By signal: the rules to look at once it is there.
-	always ruleSet            // The rules without words.
-	fit    [stages][4]ruleSet // By stage and first digit (2 to 5): the rules that may be met.
-	names  []string           // By signal: how a rule writes it.
-	signs  [signCount]signal  // The signals of {ip} and its like; 0 if no rule asks.
+	rules     []Rule
+	conds     []condition // Of rules, by index.
+	byName    map[string]int
+	auto      *automaton
+	pieces    []pieceUse      // By the piece ids of auto.
+	words     map[string]bool // The words that rules use, to put cut ones together.
+	openWords map[string]bool // Those that may go on with digits, such as LPN.
+	hosts     map[string]signal
+	lists     [][]signal         // By signal: the word lists that it belongs to.
+	starts    [][]uint16         // By signal: the rules to look at once it is there.
+	always    ruleSet            // The rules without words.
+	fit       [stages][4]ruleSet // By stage and first digit (2 to 5): the rules that may be met.
+	names     []string           // By signal: how a rule writes it.
+	signs     [signCount]signal  // The signals of {ip} and its like; 0 if no rule asks.
 }
 
 // A file is the form of a rule file.

@@ -11,9 +11,9 @@ import (
 const fold = 0x01
 
 // appendLines joins the lines of a reply.
-func appendLines(b []byte, lines []string) []byte {
+func (t *Table) appendLines(b []byte, lines []string) []byte {
 	for i, line := range lines {
-		if i > 0 {
+		if i > 0 && !t.cutInWord(b, line) {
 			b = append(b, fold)
 		}
 		if len(b)+len(line) > maxText {
@@ -22,6 +22,49 @@ func appendLines(b []byte, lines []string) []byte {
 		b = append(b, line...)
 	}
 	return b
+}
+
+// cutInWord reports whether the line end between b and next cuts a word, a number or a URL in two, rather than
+// standing in place of a space. Words are known from the rules: "rejec" and "ted" belong together.
+func (t *Table) cutInWord(b []byte, next string) bool {
+	if len(b) > 1 && b[len(b)-1] == '.' && isDigit(b[len(b)-2]) && next != "" && isDigit(next[0]) {
+		return true // An address or a code such as 192.0.2.1: no sentence ends in a number here.
+	}
+	left := lastRun(b)
+	n := 0
+	for n < len(next) && kinds[next[n]] == isLetter {
+		n++
+	}
+	if len(left) == 0 || next == "" {
+		return false
+	}
+	if space := bytes.LastIndexAny(b, " \x01<>()\""); kinds[next[0]] != isOther && bytes.Contains(b[space+1:], []byte("://")) {
+		return true
+	}
+	if isDigit(left[len(left)-1]) && (isDigit(next[0]) || next[0] == '.' && len(next) > 1 && isDigit(next[1])) {
+		return true
+	}
+	if n == 0 || len(left)+n > maxWord {
+		return false
+	}
+	var buf [maxWord]byte
+	word := appendLower(appendLower(buf[:0], left), []byte(next[:n]))
+	if t.words[string(word)] {
+		return true
+	}
+	return isDigit(next[0]) && t.openWords[string(word[:len(left)])]
+}
+
+// maxWord is the longest word that is put together again.
+const maxWord = 32
+
+// lastRun is the run of letters and digits at the end of b.
+func lastRun(b []byte) []byte {
+	i := len(b)
+	for i > 0 && kinds[b[i-1]] == isLetter {
+		i--
+	}
+	return b[i:]
 }
 
 // byteKind sorts the bytes of a text.
@@ -47,6 +90,17 @@ var kinds = func() (k [256]byteKind) {
 	return k
 }()
 
+// lower gives the lower case of ASCII letters.
+var lower = func() (t [256]byte) {
+	for c := range t {
+		t[c] = byte(c)
+		if 'A' <= c && c <= 'Z' {
+			t[c] += 'a' - 'A'
+		}
+	}
+	return t
+}()
+
 // read scans a text: words go to the automaton; addresses, host names and numbers of hosts do not, so that who
 // the two parties are never changes the reading.
 func (s *scan) read(text []byte) {
@@ -67,6 +121,8 @@ func (s *scan) read(text []byte) {
 				continue
 			}
 			i++
+		case c == '"':
+			i += max(quotedLocalPart(text[i:]), 1)
 		case kinds[c] == isOther:
 			i++
 		default:
@@ -84,7 +140,7 @@ func (s *scan) read(text []byte) {
 // chunk reads text[i:j], a run of letters, digits and what may join them.
 func (s *scan) chunk(text []byte, i, j int, joined bool) {
 	switch {
-	case j < len(text) && text[j] == '[' && bracketed(text[j:]) > 0:
+	case j < len(text) && text[j] == '[' && text[j-1] != fold && bracketed(text[j:]) > 0:
 		return // The name of a client beside its address, as in mail[192.0.2.1].
 	case joined:
 		s.joined(text[i:j], i == 0)
@@ -101,7 +157,7 @@ func (s *scan) plain(w []byte) {
 	if s.said && len(w) == 3 && isDigit(w[1]) && isDigit(w[2]) {
 		s.quotedCode(w[0])
 	}
-	if string(w) == "said" {
+	if len(w) == 4 && bytes.EqualFold(w, []byte("said")) {
 		s.said = true
 	}
 	s.word(w)
@@ -128,6 +184,15 @@ func bareName(b []byte) int {
 		}
 	}
 	return 0
+}
+
+// quotedLocalPart is the length of a quoted local-part at the start of b, up to its @, or 0.
+func quotedLocalPart(b []byte) int {
+	end := bytes.Index(b[:min(len(b), 70)], []byte("\"@"))
+	if end < 1 || bytes.IndexByte(b[1:end], '"') >= 0 {
+		return 0
+	}
+	return end + 1
 }
 
 // bracketed is the length of an address literal at the start of b, or 0.

@@ -69,8 +69,9 @@ func newRoot(io stdio) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		newServeCmd(io), newVerifyCmd(io), newConfigCmd(io), newDemoCmd(io), newVersionCmd(io),
+		newServeCmd(io), newVerifyCmd(io), newExplainCmd(io), newConfigCmd(io), newDemoCmd(io), newVersionCmd(io),
 	)
+	root.AddCommand(newCacheCmd(io), newDomainCmd(io))
 	return root
 }
 
