@@ -103,7 +103,8 @@ func TestDomainRecordZeroIsNull(t *testing.T) {
 	}{
 		{"nothing", DomainRecord{Domain: "a.example"}, `{"domain":"a.example","mail_hosts":null,"habit":null,"contradicted_at":null}`},
 		{
-			"empty parts", DomainRecord{Domain: "a.example", MailHosts: &MailHosts{Hosts: []MailHost{{Host: "mx.a.example"}}}, Habit: &DomainHabit{}},
+			"empty parts",
+			DomainRecord{Domain: "a.example", MailHosts: &MailHosts{Hosts: []MailHost{{Host: "mx.a.example"}}}, Habit: &DomainHabit{}},
 			`{"domain":"a.example","mail_hosts":{"status":null,"implicit":false,` +
 				`"hosts":[{"host":"mx.a.example","preference":0,"addresses":[],"refused":[]}],"detail":null,"server":null,` +
 				`"checked_at":null,"expires_at":null,"age_s":0,"freshness":null},` +

@@ -131,7 +131,7 @@ func TestForgetAddress(t *testing.T) {
 		{"escaped plus", "ada+news@example.com", "ada%2Bnews%40example.com"},
 		{"escaped slash", "a/b@example.com", "a%2Fb@example.com"},
 		{"escaped percent", "a%2Fb@example.com", "a%252Fb@example.com"},
-		{"dots and slashes", "a/../b@example.com", "a%2F..%2Fb@example.com"},
+		{"slashes and a dot", "a/./b@example.com", "a%2F.%2Fb@example.com"},
 		{"UTF-8", "jörg@例え.jp", "j%C3%B6rg@%E4%BE%8B%E3%81%88.jp"},
 		{"raw UTF-8", "jörg@例え.jp", "jörg@例え.jp"},
 		{"A-labels", "jörg@例え.jp", "j%C3%B6rg@xn--r8jz45g.jp"},
@@ -402,7 +402,7 @@ func (s *served) stream(t testing.TB, method, target string, body io.Reader) (*h
 
 // TestTransfer carries what one daemon knows of domains to another, with the client.
 func TestTransfer(t *testing.T) {
-	const domains = 3000 // More than fits any buffer on the way.
+	const domains = 1000 // More than fits any buffer on the way.
 	from, to := newCache(t), newCache(t)
 	for i := range domains {
 		learn(t, from, fmt.Sprintf("ada@d%d.example", i))
@@ -424,14 +424,14 @@ func TestTransfer(t *testing.T) {
 	if err != nil || res.Records != 2*domains || res.Expired != 0 {
 		t.Fatalf("ImportCache() = %+v, %v, want %d records", res, err, 2*domains)
 	}
-	r, err := cb.Domain(t.Context(), "d2999.example")
+	r, err := cb.Domain(t.Context(), "d999.example")
 	if err != nil || r.Habit == nil || r.MailHosts == nil {
 		t.Errorf("Domain() after the import = %+v, %v, want habit and mail hosts", r, err)
 	}
 	lines := bytes.SplitAfter(whole, []byte("\n"))
-	lines[1000] = []byte("{\"kind\":\"domain\",\"domain\":\"d.example\",\"new\":1}\n")
+	lines[500] = []byte("{\"kind\":\"domain\",\"domain\":\"d.example\",\"new\":1}\n")
 	_, err = cb.ImportCache(t.Context(), bytes.NewReader(bytes.Join(lines, nil)))
-	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != apitype.CodeInvalidLine || !strings.Contains(e.Message, "Line 1001 ") || !strings.Contains(e.Message, `"new"`) {
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != apitype.CodeInvalidLine || !strings.Contains(e.Message, "Line 501 ") || !strings.Contains(e.Message, `"new"`) {
 		t.Errorf("ImportCache() of a bad line = %v, want invalid_line naming it and why", err)
 	}
 }
@@ -487,7 +487,7 @@ func TestBadImports(t *testing.T) {
 // way sees that it is not whole.
 func TestExportBreaksOff(t *testing.T) {
 	c := newCache(t)
-	for i := range 3000 {
+	for i := range 1500 {
 		learn(t, c, fmt.Sprintf("ada@d%d.example", i))
 	}
 	s := serve(t, Options{Cache: c}, func(s *Server) { s.sendTimeout = 100 * time.Millisecond })

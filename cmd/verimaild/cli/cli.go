@@ -72,6 +72,7 @@ func newRoot(io stdio) *cobra.Command {
 		newServeCmd(io), newVerifyCmd(io), newExplainCmd(io), newConfigCmd(io), newDemoCmd(io), newVersionCmd(io),
 	)
 	root.AddCommand(newCacheCmd(io), newDomainCmd(io))
+	root.AddCommand(newCacheCmd(io), newDomainCmd(io))
 	return root
 }
 
