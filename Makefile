@@ -14,13 +14,13 @@ race:
 	go test -race -shuffle=on ./...
 
 fuzz: ## Each fuzz target for FUZZTIME.
-	scripts/fuzz.sh $(FUZZTIME)
+	.ci/fuzz $(FUZZTIME)
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
 lint:
-	scripts/lint.sh
+	.ci/lint
 
 fmt:
 	$(TOOL) gofumpt -w .

@@ -129,7 +129,7 @@ func readTable(t *testing.T) map[string][]string {
 		if slices.Equal(imports, []string{"none"}) {
 			imports = nil
 		}
-		for _, pkg := range strings.Fields(strings.NewReplacer("`", "", ",", " ").Replace(cells[1])) {
+		for pkg := range strings.FieldsSeq(strings.NewReplacer("`", "", ",", " ").Replace(cells[1])) {
 			table[pkg] = imports
 		}
 	}

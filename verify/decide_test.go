@@ -65,7 +65,8 @@ func findings() []finding {
 func TestUnknownByConstruction(t *testing.T) {
 	accepted := finding{asked: true, stage: smtp.StageRCPT, code: 250, meaning: reply.Meaning{Class: reply.Accepted, Scope: reply.ScopeMailbox}}
 	controls := []finding{
-		{}, accepted,
+		{},
+		accepted,
 		{asked: true, stage: smtp.StageRCPT, code: 550, meaning: reply.Meaning{Class: reply.NoSuchMailbox, Scope: reply.ScopeMailbox}},
 		{asked: true, stage: smtp.StageRCPT, code: 450, meaning: reply.Meaning{Class: reply.Greylisted, Scope: reply.ScopeMailbox}},
 		{asked: true, failure: pool.FailDisconnected},

@@ -2,8 +2,10 @@ package verify_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -24,7 +26,16 @@ import (
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(townEnv) != "" {
+		if err := runTown(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // A rig is everything from a question to the mail servers of a world without sockets, on virtual time.
 type rig struct {
@@ -131,7 +142,8 @@ type note struct {
 	token cache.Token
 }
 
-func (n note) Mailbox(a address.Address, m verdict.Mailbox)  { mustStore(n.PutMailbox(n.token, a, m)) }
+func (n note) Mailbox(a address.Address, m verdict.Mailbox) { mustStore(n.PutMailbox(n.token, a, m)) }
+
 func (n note) Domain(d address.Domain, f verdict.DomainFact) { mustStore(n.PutDomain(n.token, d, f)) }
 func (n note) Hosts(h maildns.MailHosts)                     { n.PutHosts(n.token, h) }
 

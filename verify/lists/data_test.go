@@ -107,7 +107,7 @@ func TestLicencesAreThere(t *testing.T) {
 		if !ok {
 			continue
 		}
-		for p := range strings.SplitSeq(strings.TrimSuffix(packages, ", cleaned by scripts/refresh-lists"), ", ") {
+		for p := range strings.SplitSeq(strings.TrimSuffix(packages, ", cleaned by verify/lists/refresh"), ", ") {
 			name, _, _ := strings.Cut(p, " ")
 			text, err := os.ReadFile("data/licences/" + name + ".txt")
 			if err != nil || len(text) < 500 {

@@ -43,9 +43,15 @@ func flagNames(f *apitype.Flags) string {
 		name string
 		set  *bool
 	}{
-		{"catch-all", f.CatchAll}, {"disposable", f.Disposable}, {"privacy relay", f.PrivacyRelay}, {"role", f.Role},
-		{"free provider", f.FreeProvider}, {"no-reply", f.NoReply}, {"subaddress", f.Subaddress},
-		{"SMTPUTF8", f.SMTPUTF8}, {"implicit MX", f.ImplicitMX},
+		{"catch-all", f.CatchAll},
+		{"disposable", f.Disposable},
+		{"privacy relay", f.PrivacyRelay},
+		{"role", f.Role},
+		{"free provider", f.FreeProvider},
+		{"no-reply", f.NoReply},
+		{"subaddress", f.Subaddress},
+		{"SMTPUTF8", f.SMTPUTF8},
+		{"implicit MX", f.ImplicitMX},
 	} {
 		if flag.set != nil && *flag.set {
 			out = append(out, flag.name)

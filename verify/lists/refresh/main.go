@@ -1,7 +1,7 @@
 // Command refresh-lists makes the lists of domains that verify/lists embeds from npm packages and from the two files of names
 // beside it. Run it from the top of the repository, then read the difference before you commit it:
 //
-//	go run ./scripts/refresh-lists
+//	go run ./verify/lists/refresh
 //	git diff --stat verify/lists/data
 //
 // It needs npm, which it uses only to download (npm pack); nothing from a package is ever executed. The rules are in clean.go.
@@ -20,7 +20,7 @@ import (
 
 func main() {
 	data := flag.String("data", "verify/lists/data", "directory of the embedded lists")
-	rules := flag.String("rules", "scripts/refresh-lists", "directory of providers.txt and notproviders.txt")
+	rules := flag.String("rules", "verify/lists/refresh", "directory of providers.txt and notproviders.txt")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -36,7 +36,7 @@ func writeList(path, title, date string, packs []pack, names []string) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n", title)
-	fmt.Fprintf(&b, "# source: npm %s, cleaned by scripts/refresh-lists\n", strings.Join(from, ", "))
+	fmt.Fprintf(&b, "# source: npm %s, cleaned by verify/lists/refresh\n", strings.Join(from, ", "))
 	fmt.Fprintf(&b, "# date: %s\n", date)
 	fmt.Fprintf(&b, "# licence: %s\n", strings.Join(under, ", "))
 	for _, name := range names {
