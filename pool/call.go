@@ -8,16 +8,25 @@ import (
 
 // A call is one Probe under way. Guarded by Pool.mu until done is closed.
 type call struct {
-	outcomes []Outcome
-	probes   []*probe // Parallel to outcomes; nil where it was answered at once.
-	paths    []*path
-	left     int
-	done     chan struct{} // Closed when every outcome is there.
+	recipients []Recipient
+	outcomes   []Outcome
+	probes     []*probe // Parallel to outcomes; none where all were answered at once.
+	left       int
+	canceled   bool          // Its caller has gone.
+	done       chan struct{} // Closed when every outcome is there.
+}
+
+func newCall(recipients []Recipient) *call {
+	return &call{
+		recipients: recipients, outcomes: make([]Outcome, len(recipients)), left: len(recipients),
+		done: make(chan struct{}),
+	}
 }
 
 // deliver sets one outcome.
-func (c *call) deliver(i int, o Outcome) {
-	c.outcomes[i] = o
+func (c *call) deliver(i int, o *Outcome) {
+	c.outcomes[i] = *o
+	c.outcomes[i].Recipient = c.recipients[i]
 	if c.left--; c.left < 0 {
 		panic("pool: an outcome was delivered twice")
 	}
@@ -26,39 +35,53 @@ func (c *call) deliver(i int, o Outcome) {
 	}
 }
 
-// cancel withdraws c from its queued probes; a probe that nobody else waits for is dropped.
-func (c *call) cancel(p *Pool) {
-	for i, pr := range c.probes {
-		if pr == nil || pr.state != probeQueued {
-			continue
-		}
-		pr.waiters = without(pr.waiters, c, i)
-		if len(pr.waiters) == 0 {
-			c.paths[i].queue.remove(pr)
-			p.total.Dropped++
-		}
-		c.deliver(i, Outcome{
-			Recipient: pr.rcpt, Stage: smtp.StageConnect, Failure: FailCanceled,
-			Detail: "nobody waited for the answer any more", At: time.Now(),
-		})
+// fail gives all of a call that never was queued the same outcome.
+func (c *call) fail(f Failure, detail string) {
+	o := Outcome{Stage: smtp.StageConnect, Failure: f, Detail: detail, At: time.Now()}
+	for i := range c.outcomes {
+		c.deliver(i, &o)
 	}
 }
 
-func without(ws []waiter, c *call, i int) []waiter {
-	for at, w := range ws {
-		if w.call == c && w.index == i {
-			return append(ws[:at], ws[at+1:]...)
+// cancel withdraws c from its queued probes. Those in flight are waited for, but not asked about again on its behalf.
+func (c *call) cancel() {
+	c.canceled = true
+	for _, pr := range c.probes {
+		if pr.state == probeQueued {
+			pr.abandon()
 		}
 	}
-	return ws
+}
+
+// abandon withdraws canceled calls from a queued probe, and reports whether the probe was dropped because nobody
+// else waits for it.
+func (pr *probe) abandon() bool {
+	o := Outcome{
+		Stage: smtp.StageConnect, Failure: FailCanceled, At: time.Now(),
+		Detail: "nobody waited for the answer any more",
+	}
+	kept := pr.waiters[:0]
+	for _, w := range pr.waiters {
+		if w.call.canceled {
+			w.call.deliver(w.index, &o)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	clear(pr.waiters[len(kept):])
+	pr.waiters = kept
+	if len(kept) > 0 {
+		return false
+	}
+	pr.lane.queue.remove(pr)
+	pr.lane.path.pool.total.Dropped++
+	return true
 }
 
 // finish gives pr its outcome, for all who wait.
-func (pa *path) finish(pr *probe, o Outcome) {
-	if pr.state == probeDone {
-		return
-	}
-	pa.queue.remove(pr)
+func (pr *probe) finish(o *Outcome) {
+	pa := pr.lane.path
+	pr.lane.queue.remove(pr)
 	if o.At.IsZero() {
 		o.At = time.Now()
 	}
@@ -67,7 +90,6 @@ func (pa *path) finish(pr *probe, o Outcome) {
 		o.Provider = pa.site.provider.ID
 	}
 	for _, w := range pr.waiters {
-		o.Recipient = pr.rcpt
 		w.call.deliver(w.index, o)
 	}
 	pr.waiters = nil

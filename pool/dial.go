@@ -3,11 +3,11 @@ package pool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/verimails/verimaild/internal/netguard"
@@ -32,13 +32,38 @@ func tcpDialer(guard *netguard.Guard) func(context.Context, netip.Addr, netip.Ad
 type target struct {
 	host     string
 	addr     netip.Addr
-	fallback bool
+	fallback bool // The host is not of the best preference.
 }
 
 // targets lists what to dial, in order: hosts by preference, at random among equals (RFC 5321 §5.1), and the
-// families of a host by turns, so that a broken one does not use up the attempts.
+// families of a host by turns, so that a broken one does not use up the attempts. An address that has two names is
+// dialled by the first.
 func targets(hosts []Host, ok func(netip.Addr) bool) []target {
-	hosts = append([]Host(nil), hosts...)
+	hosts = shuffled(hosts)
+	perHost := maxAddresses
+	if len(hosts) > 1 {
+		perHost = maxAddressesHost
+	}
+	var out []target
+	for _, h := range hosts {
+		n := 0
+		for _, a := range byTurns(h.Addrs, ok) {
+			if n == perHost || len(out) == maxAddresses {
+				break
+			}
+			if slices.ContainsFunc(out, func(t target) bool { return t.addr == a }) {
+				continue
+			}
+			out = append(out, target{h.Name, a, h.Preference != hosts[0].Preference})
+			n++
+		}
+	}
+	return out
+}
+
+// shuffled is hosts with those of equal preference in any order.
+func shuffled(hosts []Host) []Host {
+	hosts = slices.Clone(hosts)
 	for i := 0; i < len(hosts); {
 		j := i + 1
 		for j < len(hosts) && hosts[j].Preference == hosts[i].Preference {
@@ -48,29 +73,17 @@ func targets(hosts []Host, ok func(netip.Addr) bool) []target {
 		rand.Shuffle(len(group), func(a, b int) { group[a], group[b] = group[b], group[a] })
 		i = j
 	}
-	perHost := maxAddresses
-	if len(hosts) > 1 {
-		perHost = maxAddressesHost
-	}
-	var out []target
-	for _, h := range hosts {
-		for n, a := range byTurns(h.Addrs, ok) {
-			if n == perHost || len(out) == maxAddresses {
-				break
-			}
-			out = append(out, target{h.Name, a, h.Preference != hosts[0].Preference})
-		}
-	}
-	return out
+	return hosts
 }
 
 // byTurns lists the addresses that are ok, IPv4 and IPv6 alternating, IPv4 first: receivers trust it sooner.
 func byTurns(addrs []netip.Addr, ok func(netip.Addr) bool) []netip.Addr {
 	var v4, v6 []netip.Addr
 	for _, a := range addrs {
+		a = a.Unmap()
 		switch {
 		case !ok(a):
-		case a.Unmap().Is4():
+		case a.Is4():
 			v4 = append(v4, a)
 		default:
 			v6 = append(v6, a)
@@ -88,33 +101,34 @@ func byTurns(addrs []netip.Addr, ok func(netip.Addr) bool) []netip.Addr {
 	return out
 }
 
-// dial connects to one address. A non-nil error's Failure says of what kind it is.
-func (s *session) dial(ctx context.Context, opts *Options, t target) (net.Conn, Failure, error) {
-	if err := opts.Guard.Check(t.addr); err != nil {
-		return nil, FailUnroutable, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, opts.ConnectTimeout)
-	defer cancel()
-	conn, err := opts.Dial(ctx, s.path.source.local(t.addr), netip.AddrPortFrom(t.addr, opts.Port))
-	if err == nil {
-		return conn, FailNone, nil
-	}
-	return nil, dialFailure(err), fmt.Errorf("connect to %s [%v]: %w", t.host, t.addr, err)
+// A cause is whose doing a failed connect is.
+type cause uint8
+
+const (
+	causeRefused cause = iota // Somebody's out there.
+	causeTimeout
+	causeLocal  // This host's: no route, a local filter, no descriptors left.
+	causeSource // The source's address is not one of this host's.
+)
+
+// localErrors are those that connecting fails with before anything is sent. An address can be chosen by whoever
+// writes an MX record, so none of them says anything about the source: EACCES is what a broadcast address gives.
+var localErrors = []error{
+	syscall.EACCES, syscall.EPERM, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EAFNOSUPPORT, syscall.EINVAL,
+	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRINUSE,
 }
 
-// dialFailure tells whose fault a failed connect is.
-func dialFailure(err error) Failure {
-	if _, refused := errors.AsType[*netguard.RefusedError](err); refused {
-		return FailUnroutable
-	}
+// causeOf tells whose doing a failed connect is.
+func causeOf(err error) cause {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
-	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return FailNoSource // The source's address cannot be bound, or a local filter forbids it.
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
-		errors.Is(err, syscall.ETIMEDOUT), isNet && timeout.Timeout():
-		return FailConnectTimeout
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return causeSource
+	case slices.ContainsFunc(localErrors, func(l error) bool { return errors.Is(err, l) }):
+		return causeLocal
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), isNet && timeout.Timeout():
+		return causeTimeout
 	default:
-		return FailConnectRefused
+		return causeRefused
 	}
 }

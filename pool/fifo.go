@@ -8,6 +8,9 @@ type fifo[T any] struct {
 
 func (q *fifo[T]) len() int { return len(q.buf) - q.head }
 
+// all is what is in the queue, oldest first; it holds until the queue changes.
+func (q *fifo[T]) all() []T { return q.buf[q.head:] }
+
 func (q *fifo[T]) push(v T) { q.buf = append(q.buf, v) }
 
 // front is the oldest element; the queue must not be empty.
@@ -33,9 +36,10 @@ func (q *fifo[T]) pop() T {
 // pushFront puts v before the oldest element.
 func (q *fifo[T]) pushFront(v T) {
 	if q.head == 0 {
-		grown := make([]T, 8+len(q.buf), 16+2*len(q.buf)) // Room for more of them.
-		copy(grown[8:], q.buf)
-		q.buf, q.head = grown, 8
+		gap := 8 + len(q.buf) // Room for more of them.
+		grown := make([]T, gap+len(q.buf), gap+2*len(q.buf)+1)
+		copy(grown[gap:], q.buf)
+		q.buf, q.head = grown, gap
 	}
 	q.head--
 	q.buf[q.head] = v

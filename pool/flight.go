@@ -3,40 +3,49 @@ package pool
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/pool/smtp"
 )
 
-// A flight is the transactions that go to the server in one write.
-type flight []*batch
+// A flight is the transactions that go to the server in one write, and what came of them.
+type flight struct {
+	sender  string
+	reader  reader
+	batches []batch
+	txs     []smtp.Transaction // Parallel to batches.
+	at      time.Time          // When it was written.
+}
 
 // A batch is one transaction: recipients of one domain.
 type batch struct {
 	probes  []*probe
 	mail    sentReply
 	replies []sentReply // Parallel to probes; the zero value where none came.
-	utf8    bool
 }
 
-func newBatch(probes []*probe) *batch {
-	b := &batch{probes: probes, replies: make([]sentReply, len(probes))}
-	for _, pr := range probes {
-		b.utf8 = b.utf8 || pr.rcpt.SMTPUTF8
-	}
-	return b
+// A sentReply is a command's reply, and when the command was written.
+type sentReply struct {
+	at      time.Time
+	reply   smtp.Reply
+	meaning reply.Meaning
 }
 
-// transactions is f in the words of smtp.
-func (f flight) transactions(sender string) []smtp.Transaction {
-	txs := make([]smtp.Transaction, len(f))
-	for i, b := range f {
-		txs[i] = smtp.Transaction{ReversePath: sender, SMTPUTF8: b.utf8, Recipients: make([]string, len(b.probes))}
-		for j, pr := range b.probes {
-			txs[i].Recipients[j] = pr.rcpt.Path
-		}
+func (s *session) newFlight() *flight {
+	return &flight{sender: s.lane.path.pool.opts.Sender, reader: s.reader()}
+}
+
+// add adds a transaction.
+func (f *flight) add(probes []*probe) {
+	tx := smtp.Transaction{
+		ReversePath: f.sender, SMTPUTF8: probes[0].rcpt.SMTPUTF8, Recipients: make([]string, len(probes)),
 	}
-	return txs
+	for i, pr := range probes {
+		tx.Recipients[i] = pr.rcpt.Path
+	}
+	f.txs = append(f.txs, tx)
+	f.batches = append(f.batches, batch{probes: probes, replies: make([]sentReply, len(probes))})
 }
 
 // run asks f, and settles every probe in it: answered, or back in the queue once, or failed.
@@ -44,64 +53,79 @@ func (f flight) transactions(sender string) []smtp.Transaction {
 // Replies are handed on when the whole flight has been answered, not one by one: only then is it known that
 // replies and commands were in step. A server that answers one RCPT twice would otherwise lend one mailbox's
 // reply to the next.
-func (s *session) run(ctx context.Context, f flight) {
-	p := s.path.pool
-	p.mu.Lock()
-	sender := p.opts.Sender
-	s.transactions += len(f)
-	p.total.Transactions += int64(len(f))
-	p.total.Flights++
-	p.mu.Unlock()
-	err := s.conn.Run(ctx, f.transactions(sender), func(ev smtp.Event) {
-		b := f[ev.Tx]
-		if ev.Rcpt < 0 {
-			b.mail = sentReply{ev.SentAt, ev.Reply}
-			return
-		}
-		b.replies[ev.Rcpt] = sentReply{ev.SentAt, ev.Reply}
-	})
+func (s *session) run(ctx context.Context, f *flight) {
+	p := s.lane.path.pool
+	f.at = time.Now()
+	err := s.conn.Run(ctx, f.txs, f.heard)
+	if err == nil {
+		err = s.doubt()
+	}
+	f.read()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.settle(f, err)
 }
 
-// settle hands out what came of f. Probes that are left over go back to the head of the queue once.
-func (s *session) settle(f flight, err error) {
-	e, _ := errors.AsType[*smtp.Error](err)
-	doubtful := e != nil && e.Doubtful
-	if s.pipelined() && (f.confused() || e != nil && e.Kind == smtp.KindTimeout && f.partly()) {
-		// Commands that came together were not all understood: each has to be asked by itself.
-		s.path.pool.learnLocked(s.host, brokenPipelining)
-		s.retiring, doubtful = true, true
+// doubt is why the answers of a Run that went well must not be believed after all: a reply too many came behind them.
+func (s *session) doubt() error {
+	if e, ok := errors.AsType[*smtp.Error](s.conn.Err()); ok && e.Doubtful {
+		return e
 	}
-	var back []*probe
-	for _, b := range f {
-		switch {
-		case doubtful:
-			back = append(back, s.leftOver(b, 0, err)...)
-		case b.mail.reply.Code != 0 && b.mail.reply.Code/100 != 2:
-			s.mailRefused(b)
-		default:
-			back = append(back, s.answers(b, err)...)
-		}
-	}
-	s.path.queue.requeue(back)
+	return nil
 }
 
-// pipelined reports whether s sends commands together.
-func (s *session) pipelined() bool {
-	return s.conn.Extensions().Pipelining && !s.lockStep
+// heard notes a reply.
+func (f *flight) heard(ev smtp.Event) {
+	r := sentReply{at: ev.SentAt, reply: ev.Reply}
+	if b := &f.batches[ev.Tx]; ev.Rcpt < 0 {
+		b.mail = r
+	} else {
+		b.replies[ev.Rcpt] = r
+	}
 }
+
+// read finds out what the replies mean. It takes its time, and so is not done under Pool.mu.
+func (f *flight) read() {
+	for i := range f.batches {
+		b := &f.batches[i]
+		if b.refused() {
+			b.mail.meaning = f.reader.read(smtp.StageMAIL, &b.mail.reply)
+		}
+		for j := range b.replies {
+			if r := &b.replies[j]; r.reply.Code != 0 {
+				r.meaning = f.reader.read(smtp.StageRCPT, &r.reply)
+			}
+		}
+	}
+}
+
+// utf8 reports whether b's MAIL carries SMTPUTF8.
+func (b *batch) utf8() bool { return b.probes[0].rcpt.SMTPUTF8 }
+
+// refused reports whether b's MAIL was refused.
+func (b *batch) refused() bool { return b.mail.reply.Code != 0 && !b.mail.reply.Positive() }
+
+// size is how many recipients f has.
+func (f *flight) size() int {
+	n := 0
+	for i := range f.batches {
+		n += len(f.batches[i].probes)
+	}
+	return n
+}
+
+// answered reports whether any command of f was answered.
+func (f *flight) answered() bool { return f.batches[0].mail.reply.Code != 0 }
 
 // confused reports whether a command was answered as if the one before it had not been sent: RCPT after an accepted
 // MAIL with a 500, 502 or 503.
-func (f flight) confused() bool {
-	for _, b := range f {
-		if b.mail.reply.Code/100 != 2 {
+func (f *flight) confused() bool {
+	for i := range f.batches {
+		if !f.batches[i].mail.reply.Positive() {
 			continue
 		}
-		for _, r := range b.replies {
-			if c := r.reply.Code; c == 500 || c == 502 || c == 503 {
+		for j := range f.batches[i].replies {
+			if c := f.batches[i].replies[j].reply.Code; c == 500 || c == 502 || c == 503 {
 				return true
 			}
 		}
@@ -110,129 +134,59 @@ func (f flight) confused() bool {
 }
 
 // partly reports whether some commands of f were answered and others were not.
-func (f flight) partly() bool {
-	var some, none bool
-	for _, b := range f {
-		some = some || b.mail.reply.Code != 0
-		for _, r := range b.replies {
-			some = some || r.reply.Code != 0
-			none = none || r.reply.Code == 0
-		}
-	}
-	return some && none
-}
-
-// mailRefused settles a transaction whose MAIL was refused. That is about the sender or the source, never about a
-// mailbox: it is the answer for all its recipients, and for whatever waits to be told the same at the path.
-func (s *session) mailRefused(b *batch) {
-	s.retiring = true
-	o := s.outcome(smtp.StageMAIL)
-	o.mail, o.utf8 = b.mail, b.utf8
-	o.Reply, o.At = b.mail.reply, b.mail.reply.At
-	o.Meaning = s.path.meaning(smtp.StageMAIL, &o.Reply)
-	for _, pr := range b.probes {
-		s.path.finish(pr, o)
-	}
-	if !b.utf8 { // With SMTPUTF8, the parameter may be what was refused.
-		s.path.failAll(o)
-	}
-}
-
-// answers hands out the replies of b, and returns the probes that are to be asked about again.
-func (s *session) answers(b *batch, err error) []*probe {
-	var back []*probe
-	for i, pr := range b.probes {
-		r := &b.replies[i]
-		if r.reply.Code == 0 {
-			return append(back, s.leftOver(b, i, err)...)
-		}
-		s.path.pool.total.Recipients++
-		o := s.outcome(smtp.StageRCPT)
-		o.mail, o.utf8, o.rcptAt = b.mail, b.utf8, r.at
-		o.Reply, o.At = r.reply, r.reply.At
-		o.Meaning = s.path.meaning(smtp.StageRCPT, &o.Reply)
-		if r.reply.Code/100 != 2 {
-			s.refusals++
-			s.path.pool.total.Refusals++
-		}
-		if s.again(pr, i, &o) {
-			back = append(back, pr)
-			continue
-		}
-		s.path.finish(pr, o)
-	}
-	return back
-}
-
-// again reports whether o, the reply to the transaction's nth recipient, says that its recipient has to be asked
-// about once more, because it is about the transaction or the session.
-func (s *session) again(pr *probe, n int, o *Outcome) bool {
-	if o.Meaning.Detail == reply.DetailTooManyRcpts && n > 0 {
-		s.path.recipients = n // It took that many; the rest goes in another transaction, without blame.
-		return true
-	}
-	if o.Meaning.Scope != reply.ScopeSession && o.Reply.Code != 421 || pr.tries > 0 {
+func (f *flight) partly() bool {
+	if !f.answered() {
 		return false
 	}
-	pr.tries++
-	s.retiring = true
-	return true
+	for i := range f.batches {
+		b := &f.batches[i]
+		if b.mail.reply.Code == 0 || b.mail.reply.Positive() && b.replies[len(b.replies)-1].reply.Code == 0 {
+			return true
+		}
+	}
+	return false
 }
 
-// leftOver settles the probes of b, from the nth on, that got no reply because of err.
-// Each is asked about once more on another session; a second time is the last.
-func (s *session) leftOver(b *batch, n int, err error) []*probe {
-	var back []*probe
-	for _, pr := range b.probes[n:] {
-		if pr.tries == 0 {
-			pr.tries++
-			back = append(back, pr)
-			continue
+// slowest is the longest time that the server took over one reply.
+func (f *flight) slowest() time.Duration {
+	last, most := f.at, time.Duration(0)
+	hear := func(r *sentReply) {
+		if r.reply.Code == 0 {
+			return
 		}
-		o := s.outcome(smtp.StageRCPT)
-		o.mail, o.utf8 = b.mail, b.utf8
-		o.Failure, o.Detail, o.Reply = failureOf(err)
-		if o.Reply.Code != 0 {
-			o.Meaning = s.path.meaning(smtp.StageRCPT, &o.Reply)
+		if r.at.After(last) {
+			last = r.at
 		}
-		s.path.finish(pr, o)
+		most = max(most, r.reply.At.Sub(last))
+		last = r.reply.At
 	}
-	return back
+	for i := range f.batches {
+		hear(&f.batches[i].mail)
+		for j := range f.batches[i].replies {
+			hear(&f.batches[i].replies[j])
+		}
+	}
+	return most
 }
 
-// meaning reads a reply of the path's site.
-func (pa *path) meaning(stage smtp.Stage, r *smtp.Reply) reply.Meaning {
-	id := ""
-	if pa.site.provider != nil {
-		id = pa.site.provider.ID
-	}
-	return pa.pool.opts.Replies.Classify(stage, r, id)
+// A reader reads replies of one site.
+type reader struct {
+	table    *reply.Table
+	provider string
 }
 
-// failureOf reads what ended a session. The reply is set, and the failure is not, where the server said why.
-func failureOf(err error) (Failure, string, smtp.Reply) {
-	e, ok := errors.AsType[*smtp.Error](err)
-	if !ok {
-		if err != nil { // Run refused its arguments before anything was sent.
-			return FailInternal, err.Error(), smtp.Reply{}
-		}
-		return FailDisconnected, "the session ended before the reply", smtp.Reply{}
+func (s *session) reader() reader {
+	pa := s.lane.path
+	return pa.site.reader(pa.pool.opts.Replies)
+}
+
+func (s *site) reader(t *reply.Table) reader {
+	if s.provider == nil {
+		return reader{table: t}
 	}
-	if e.Kind == smtp.KindReply && e.Reply.Code >= 400 { // Other kinds show replies that nobody asked for.
-		return FailNone, "", e.Reply
-	}
-	kinds := map[smtp.Kind]Failure{
-		smtp.KindTimeout:     FailTimeout,
-		smtp.KindProtocol:    FailProtocol,
-		smtp.KindTLS:         FailTLS,
-		smtp.KindInjection:   FailTLS,
-		smtp.KindTLSRequired: FailTLSRequired,
-		smtp.KindCanceled:    FailClosed,
-		smtp.KindClosed:      FailClosed,
-		smtp.KindArgument:    FailInternal,
-	}
-	if f, ok := kinds[e.Kind]; ok {
-		return f, e.Error(), smtp.Reply{}
-	}
-	return FailDisconnected, e.Error(), smtp.Reply{}
+	return reader{t, s.provider.ID}
+}
+
+func (r reader) read(stage smtp.Stage, rep *smtp.Reply) reply.Meaning {
+	return r.table.Classify(stage, rep, r.provider)
 }

@@ -1,6 +1,9 @@
 package pool
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // A defect is something that a mail host offers and does not do.
 type defect uint8
@@ -31,13 +34,14 @@ func (p *Pool) learn(host string, d defect) {
 	p.learnLocked(host, d)
 }
 
-// learnLocked is learn under Pool.mu. It also forgets what is too old to matter.
+// learnLocked is learn under Pool.mu.
 func (p *Pool) learnLocked(host string, d defect) {
 	now := time.Now()
-	for name, r := range p.hosts {
-		if now.After(r[brokenTLS]) && now.After(r[brokenPipelining]) {
-			delete(p.hosts, name)
-		}
+	if len(p.hosts) > p.sweepAt {
+		maps.DeleteFunc(p.hosts, func(_ string, r hostRecord) bool {
+			return now.After(r[brokenTLS]) && now.After(r[brokenPipelining])
+		})
+		p.sweepAt = 2*len(p.hosts) + 100 // So each sweep is paid for by as many hosts as it looks at.
 	}
 	r := p.hosts[host]
 	r[d] = now.Add(remembered[d])

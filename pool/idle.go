@@ -2,6 +2,8 @@ package pool
 
 import (
 	"container/list"
+	"context"
+	"slices"
 	"time"
 )
 
@@ -11,65 +13,82 @@ type idleList struct{ l list.List }
 // oldest is the session that has lingered for the longest, of src if that is not nil; nil if there is none.
 func (i *idleList) oldest(src *sourceState) *session {
 	for e := i.l.Front(); e != nil; e = e.Next() {
-		if s := e.Value.(*session); src == nil || s.path.source == src {
+		if s := e.Value.(*session); src == nil || s.lane.path.source == src {
 			return s
 		}
 	}
 	return nil
 }
 
-// park lets s linger.
+// lingers reports whether s may wait for more work: nothing waits now that s, or whoever gets its place, could do.
+func (s *session) lingers() bool {
+	pa := s.lane.path
+	return s.lane.queue.waiting == 0 && !s.spent() && s.conn.Usable() == nil && s.remaining() > 0 &&
+		!pa.pool.closing && !pa.pool.contended(pa.source) && !(pa.full() && pa.hungry())
+}
+
+// forever is longer than anything waits.
+const forever = time.Duration(1<<63 - 1)
+
+// remaining is how long s may linger from now on.
+func (s *session) remaining() time.Duration {
+	l := &s.lane.path.site.limits
+	linger := forever
+	if l.Idle > 0 {
+		linger = l.Idle
+	}
+	if l.SessionAge > 0 {
+		linger = min(linger, time.Until(s.opened.Add(l.SessionAge)))
+	}
+	return linger
+}
+
+// park books s as idle.
 func (s *session) park() {
-	pa := s.path
-	pa.busy--
-	pa.idle = append(pa.idle, s)
-	s.place = pa.pool.idle.l.PushBack(s)
-	linger := pa.site.limits.Idle
-	if age := pa.site.limits.SessionAge; age > 0 {
-		linger = min(orLong(linger), time.Until(s.opened.Add(age)))
-	}
-	if linger <= 0 {
+	la := s.lane
+	la.busy--
+	la.idle = append(la.idle, s)
+	s.place = la.path.pool.idle.l.PushBack(s)
+	s.linger = s.remaining()
+}
+
+// wait blocks until s has work, or has to end: because its time is over, or its server has closed or spoken.
+// A dead session so leaves the pool at once, and not only when somebody would have leased it.
+func (s *session) wait(ctx context.Context) {
+	timer := time.NewTimer(s.linger)
+	defer timer.Stop()
+	select {
+	case <-s.wake:
 		return
+	case <-timer.C:
+	case <-s.conn.Done():
+	case <-ctx.Done():
 	}
-	s.timer = time.AfterFunc(linger, func() {
-		pa.pool.mu.Lock()
-		defer pa.pool.mu.Unlock()
-		if s.place != nil {
-			s.retire()
-		}
-	})
+	p := s.lane.path.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.place != nil {
+		s.retire()
+	}
+	<-s.wake // Ours, or that of whoever was faster.
 }
 
-func orLong(d time.Duration) time.Duration {
-	if d == 0 {
-		return 1<<63 - 1
-	}
-	return d
-}
-
-// unpark takes s out of the idle ones; the caller books it as busy.
-func (s *session) unpark() {
-	pa := s.path
-	if s.timer != nil {
-		s.timer.Stop()
-	}
-	pa.pool.idle.l.Remove(s.place)
+// wakeUp takes s out of the idle ones and books it as busy.
+func (s *session) wakeUp() {
+	la := s.lane
+	la.path.pool.idle.l.Remove(s.place)
 	s.place = nil
-	for i, o := range pa.idle {
-		if o == s {
-			pa.idle = append(pa.idle[:i], pa.idle[i+1:]...)
-			return
-		}
-	}
-	panic("pool: an idle session that its path does not know")
+	at := slices.Index(la.idle, s)
+	la.idle = slices.Delete(la.idle, at, at+1) // Panics if its lane does not know it.
+	la.busy++
+	s.wake <- struct{}{} // Has room: who is idle has taken the last one.
 }
 
-// retire ends an idle session with QUIT.
+// retire makes an idle session end with QUIT.
 func (s *session) retire() {
-	s.unpark()
-	s.path.busy++
-	s.retiring = true
-	s.path.pool.spawn(s)
+	s.wakeUp()
+	s.retiring, s.parting = true, true
+	s.lane.path.parting++
 }
 
 // dropIdle retires every idle session.

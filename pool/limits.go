@@ -28,6 +28,17 @@ func DefaultLimits() Limits {
 	}
 }
 
+// maxRecipients bounds a transaction where no limit does: what any server has to take, RFC 5321 §4.5.3.1.8.
+const maxRecipients = 100
+
+// limitsFor is what holds for a site of prov, which may be nil.
+func (p *Pool) limitsFor(prov *provider.Provider) Limits {
+	if prov == nil {
+		return p.base
+	}
+	return p.base.With(&prov.Limits)
+}
+
 // With returns l with what o sets in it; what o leaves out is inherited.
 func (l Limits) With(o *provider.Limits) Limits {
 	if o == nil {
@@ -51,9 +62,11 @@ func override[T any](dst *T, v *T) {
 // reached reports whether n is all that limit allows. A limit of 0 is never reached.
 func reached[T int | time.Duration](n, limit T) bool { return limit > 0 && n >= limit }
 
+// unbounded is more than anything is limited to.
+const unbounded = 1 << 30
+
 // room is what limit leaves above n: at least 0, and without bound where it is lifted.
 func room(n, limit int) int {
-	const unbounded = 1 << 20
 	if limit == 0 {
 		return unbounded
 	}

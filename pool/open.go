@@ -4,86 +4,74 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"time"
 
+	"github.com/verimails/verimaild/internal/netguard"
 	"github.com/verimails/verimaild/pool/smtp"
 )
 
-// restAfterFailure is how long a path that has a working session does not try to open another one.
-const restAfterFailure = 30 * time.Second
-
-// An attempt gathers what came of opening a session.
-type attempt struct {
-	outcome  Outcome // Of the last thing that went wrong; a server's word outweighs silence.
-	sessions int     // Hosts that greeted, or refused to.
-	skip     string  // A host that has spoken; its other addresses say the same.
-	final    bool    // Another host is not asked: the word was about us.
-	bind     error   // The source's address could not be bound.
-}
-
-// open connects to the hosts of the domain whose turn it is, best preference first. Only a network failure, or
-// one refused greeting, leads to the next host: a refusal is not shopped around (design, law 4).
-// If it fails, whatever waits at the path has been answered, unless another session is there to do so.
+// open connects to the hosts of the lane, best preference first. Only a network failure, or one refused greeting,
+// leads to the next host: a refusal is not shopped around (design, law 4).
+// If it fails, whatever waits in the lane has been answered, unless another session is there to do so.
 func (s *session) open(ctx context.Context) bool {
-	p := s.path.pool
+	la := s.lane
+	p := la.path.pool
 	p.mu.Lock()
-	domain := s.path.queue.head()
-	if domain == nil || ctx.Err() != nil { // Another session was faster, or the pool is closing.
-		p.mu.Unlock()
+	opts, hosts, idle := p.opts, la.hosts, la.queue.waiting == 0
+	p.mu.Unlock()
+	if idle || ctx.Err() != nil { // Another session was faster, or the pool is closing.
 		return false
 	}
-	opts := p.opts
-	name, hosts := domain.name, domain.hosts
-	p.mu.Unlock()
-
-	a := attempt{outcome: Outcome{
-		Stage: smtp.StageConnect, Failure: FailNoSource,
-		Detail: "no mail host of " + name + " has an address of a family that source " + s.path.source.Name + " has",
-	}}
-	for _, t := range targets(hosts, s.path.source.dialable) {
-		if a.final || a.sessions >= maxSessions || t.host == a.skip {
+	a := newAttempt(la.path, &opts, hosts)
+	for _, t := range targets(hosts, a.dialable) {
+		if !a.wants(t) {
 			continue
 		}
-		if s.try(ctx, &opts, t, &a) {
+		err := s.try(ctx, &opts, t)
+		if err == nil {
 			return true
 		}
+		a.failed(t, err)
+	}
+	if ctx.Err() != nil { // What failed is no failure.
+		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.path.unreachable(&a)
+	la.unreachable(a)
 	return false
 }
 
-// try opens a session at one address; once more in clear where TLS broke.
-func (s *session) try(ctx context.Context, opts *Options, t target, a *attempt) bool {
+// try opens a session at one address; once more, in clear, where TLS broke.
+func (s *session) try(ctx context.Context, opts *Options, t target) error {
+	p := s.lane.path.pool
 	policy := opts.TLS
-	if policy == smtp.TLSOpportunistic && s.path.pool.known(t.host, brokenTLS) {
+	if policy == smtp.TLSOpportunistic && p.known(t.host, brokenTLS) {
 		policy = smtp.TLSNever
 	}
-	err := s.connect(ctx, opts, t, policy, a)
+	err := s.connect(ctx, opts, t, policy)
 	if e, ok := errors.AsType[*smtp.Error](err); ok && e.Kind == smtp.KindTLS && policy == smtp.TLSOpportunistic {
-		s.path.pool.learn(t.host, brokenTLS)
-		err = s.connect(ctx, opts, t, smtp.TLSNever, a)
+		p.learn(t.host, brokenTLS)
+		return s.connect(ctx, opts, t, smtp.TLSNever)
 	}
-	return err == nil
+	return err
 }
 
-// connect dials t and takes the session through its opening; it notes in a what went wrong.
-func (s *session) connect(ctx context.Context, opts *Options, t target, tls smtp.TLSPolicy, a *attempt) error {
-	p := s.path.pool
-	p.count(func(c *counters) { c.Dials++ })
-	nc, fail, err := s.dial(ctx, opts, t)
+// connect dials t and takes the session through its opening. The error is a *dialError or an *smtp.Error.
+func (s *session) connect(ctx context.Context, opts *Options, t target, tls smtp.TLSPolicy) error {
+	p := s.lane.path.pool
+	nc, err := s.dial(ctx, opts, t)
 	if err != nil {
-		a.network(s, t, fail, err)
 		return err
 	}
 	lockStep := p.known(t.host, brokenPipelining)
 	conn, err := smtp.Open(ctx, nc, smtp.Config{
-		LocalName: s.path.source.EHLO, ServerName: t.host, TLS: tls, Timeouts: opts.Timeouts,
+		LocalName: s.lane.path.source.EHLO, ServerName: t.host, TLS: tls, Timeouts: opts.Timeouts,
 		NoPipelining: lockStep,
 	})
 	if err != nil {
-		a.refused(s, t, err)
 		return err
 	}
 	p.mu.Lock()
@@ -93,85 +81,181 @@ func (s *session) connect(ctx context.Context, opts *Options, t target, tls smtp
 	return nil
 }
 
-// network notes that an address could not be connected to.
-func (a *attempt) network(s *session, t target, fail Failure, err error) {
-	if fail == FailNoSource {
-		a.bind, a.final = err, true
+// dial connects to one address. The error is a *dialError.
+func (s *session) dial(ctx context.Context, opts *Options, t target) (net.Conn, error) {
+	s.lane.path.pool.count(func(c *counters) { c.Dials++ })
+	ctx, cancel := context.WithTimeout(ctx, opts.ConnectTimeout)
+	defer cancel()
+	conn, err := opts.Dial(ctx, s.lane.path.source.local(t.addr), netip.AddrPortFrom(t.addr, opts.Port))
+	if err != nil {
+		return nil, &dialError{target: t, err: err}
 	}
-	if a.outcome.Reply.Code != 0 || fail == FailUnroutable && a.outcome.Failure != FailNoSource {
-		return // A server's word, or a try that reached further, says more.
-	}
-	a.outcome = Outcome{Stage: smtp.StageConnect, Failure: fail, Detail: err.Error(), Host: t.host, IP: t.addr}
+	return conn, nil
 }
 
-// refused notes that a session could not be opened on a connection that stands.
-func (a *attempt) refused(s *session, t target, err error) {
-	a.sessions++
-	o := Outcome{Host: t.host, IP: t.addr, At: time.Now()}
-	o.Failure, o.Detail, o.Reply = failureOf(err)
-	o.Stage = smtp.StageConnect
-	if e, ok := errors.AsType[*smtp.Error](err); ok {
-		o.Stage = e.Stage
-		o.opening = e.Opening
+// A dialError says that an address could not be connected to.
+type dialError struct {
+	target target
+	err    error
+}
+
+func (e *dialError) Error() string {
+	return fmt.Sprintf("connect to %s [%v]: %v", e.target.host, e.target.addr, e.err)
+}
+
+func (e *dialError) Unwrap() error { return e.err }
+
+// An attempt gathers what came of opening a session.
+type attempt struct {
+	path     *path
+	guard    *netguard.Guard
+	reader   reader
+	hosts    []Host
+	outcome  Outcome // Of what says most about why there is no session.
+	weight   weight  // How much that is.
+	sessions int     // Hosts that let us connect, and then failed or refused.
+	heard    string  // A host that has spoken; its other addresses say the same.
+	noMail   int     // Hosts that said that they take no mail at all.
+	final    bool    // Another host is not asked: the word was about us.
+	unbound  bool    // The source's address could not be bound.
+}
+
+// A weight is how much a failure says. Of failures of equal weight the first counts, that of the better host.
+type weight int
+
+const (
+	saysNothing weight = iota
+	saysNoMail         // 521: true of the domain only if all its hosts say so, RFC 7504 §3.
+	saysLocal          // This host could not even try.
+	saysNetwork        // Nobody answered.
+	saysBroken         // Somebody did, and no session came of it.
+	saysReply          // The server said why.
+)
+
+func newAttempt(pa *path, opts *Options, hosts []Host) *attempt {
+	a := &attempt{path: pa, guard: opts.Guard, reader: pa.site.reader(opts.Replies), hosts: hosts}
+	a.outcome = Outcome{
+		Stage: smtp.StageConnect, Failure: FailNoSource,
+		Detail: fmt.Sprintf("source %s has no address of a family that the mail hosts have", pa.source.Name),
 	}
-	if o.Reply.Code == 0 {
-		if o.Failure == FailTimeout && o.Stage == smtp.StageConnect {
-			o.Failure = FailConnectTimeout
+	if err := a.forbidden(); err != nil {
+		a.outcome.Failure, a.outcome.Detail = FailUnroutable, err.Error()
+	}
+	return a
+}
+
+// dialable reports whether addr may be dialled, and can be from this source.
+func (a *attempt) dialable(addr netip.Addr) bool {
+	return a.path.source.dialable(addr) && a.guard.Check(addr) == nil
+}
+
+// forbidden is why no address of any host may be dialled, nil if one may. Only that, and no fault of this host's, is
+// a fact about the domain.
+func (a *attempt) forbidden() (first error) {
+	for _, h := range a.hosts {
+		for _, addr := range h.Addrs {
+			err := a.guard.Check(addr)
+			if err == nil {
+				return nil
+			}
+			if first == nil {
+				first = fmt.Errorf("%s: %w", h.Name, err)
+			}
 		}
-		if a.outcome.Reply.Code == 0 {
-			a.outcome = o
-		}
+	}
+	return first
+}
+
+// wants reports whether t is still to be tried.
+func (a *attempt) wants(t target) bool {
+	return !a.final && a.sessions < maxSessions && t.host != a.heard
+}
+
+// failed notes why there is no session at t.
+func (a *attempt) failed(t target, err error) {
+	o := Outcome{Stage: smtp.StageConnect, Host: t.host, IP: t.addr, At: time.Now(), Detail: err.Error()}
+	e, ok := errors.AsType[*smtp.Error](err)
+	if !ok {
+		a.unconnected(err, o)
 		return
 	}
-	o.Meaning = s.path.meaning(o.Stage, &o.Reply)
-	a.skip = t.host
+	o.Stage, o.opening = e.Stage, e.Opening
+	if e.Kind == smtp.KindReply {
+		a.refused(e, o)
+		return
+	}
+	a.sessions++
+	o.Failure = failures[e.Kind]
+	if o.Failure == FailTimeout && o.Stage == smtp.StageConnect {
+		o.Failure = FailConnectTimeout
+	}
+	a.note(saysBroken, o)
+}
+
+// unconnected notes that an address could not be connected to.
+func (a *attempt) unconnected(err error, o Outcome) {
+	cause := causeOf(err)
+	switch cause {
+	case causeSource, causeLocal:
+		o.Failure = FailNoSource
+		a.unbound = a.unbound || cause == causeSource
+		a.final = a.final || a.unbound
+		a.note(saysLocal, o)
+	case causeTimeout:
+		o.Failure = FailConnectTimeout
+		a.note(saysNetwork, o)
+	default:
+		o.Failure = FailConnectRefused
+		a.note(saysNetwork, o)
+	}
+}
+
+// refused notes that a host spoke, and would have no session with us.
+func (a *attempt) refused(e *smtp.Error, o Outcome) {
+	o.Detail, o.Reply, o.At = "", e.Reply, e.Reply.At
+	o.Meaning = a.reader.read(o.Stage, &o.Reply)
+	a.heard = o.Host
+	if o.Stage == smtp.StageConnect && o.Reply.Code == 521 {
+		a.noMail++
+		a.note(saysNoMail, o)
+		return
+	}
+	a.sessions++
 	// A greeting is this host's word only, RFC 5321 §4.3.1; what comes after it is about us.
 	a.final = o.Stage != smtp.StageConnect
-	a.outcome = o
+	a.note(saysReply, o)
 }
 
-// unreachable settles what waits at a path whose site could not be reached.
-func (pa *path) unreachable(a *attempt) {
-	p := pa.pool
+func (a *attempt) note(w weight, o Outcome) {
+	if w > a.weight {
+		a.weight, a.outcome = w, o
+	}
+}
+
+// result is the outcome of the attempt for those who wait.
+func (a *attempt) result() *Outcome {
+	o := &a.outcome
+	if a.weight == saysNoMail && a.noMail < len(a.hosts) {
+		o.Failure, o.Stage = FailConnectRefused, smtp.StageConnect
+		o.Detail = fmt.Sprintf("%s takes no mail (%s), and the domain's other hosts could not be asked", o.Host, o.Reply)
+		o.Reply, o.Meaning.Class, o.Meaning.Scope, o.Meaning.Detail, o.Meaning.Rule = smtp.Reply{}, "", "", "", ""
+	}
+	return o
+}
+
+// unreachable settles what waits in a lane whose hosts gave it no session.
+func (la *lane) unreachable(a *attempt) {
+	p := la.path.pool
 	p.total.DialsFailed++
-	if a.bind != nil {
-		p.suspend(pa.source, a.bind)
-		pa.move(a.outcome)
-		return
+	if a.unbound {
+		p.suspend(la.path.source, a.outcome.Detail)
 	}
-	if pa.busy > 1 || len(pa.idle) > 0 { // Others work; this one was one too many.
-		pa.restUntil = time.Now().Add(restAfterFailure)
-		return
-	}
-	pa.failAll(a.outcome)
-}
-
-// suspend lets a source rest whose address this host does not have just now.
-func (p *Pool) suspend(src *sourceState, why error) {
-	src.suspendedUntil = time.Now().Add(suspension)
-	src.suspendedWhy = why.Error()
-	p.log.Warn("source suspended: its address cannot be bound", zapSource(src), zapFor(suspension), zapError(why))
-}
-
-// move hands what waits at a path, whose source is out, to the sources that its domains go to now.
-// Nothing has been sent, so this evades no refusal.
-func (pa *path) move(o Outcome) {
-	p := pa.pool
-	for _, pr := range pa.queue.all() {
-		d := pr.domain
-		req := Request{Domain: d.name, Hosts: d.hosts, App: pr.in.key.app, Class: pr.in.key.class, Source: pr.pinned}
-		src, why := p.choose(&req)
-		if src == nil {
-			o.Detail = fmt.Sprintf("%s; %s", o.Detail, why)
-			pa.finish(pr, o)
-			continue
-		}
-		to := pa.site.path(src)
-		pa.queue.remove(pr)
-		for _, w := range pr.waiters {
-			w.call.probes[w.index] = to.queue.add(&req, pr.rcpt, w)
-			w.call.paths[w.index] = to
-		}
-		to.advance()
+	switch {
+	case la.busy > 1 || len(la.idle) > 0: // Others work; this one was one too many.
+		la.restUntil = time.Now().Add(restAfterFailure)
+	case a.unbound && a.weight == saysLocal: // Nothing has been sent, so this evades no refusal.
+		la.path.move(a.outcome.Detail)
+	default:
+		la.failAll(a.result())
 	}
 }

@@ -1,7 +1,7 @@
 // Package pool decides from which source, when, and on which session recipients are asked about.
 //
-// Work flows one way: Probe queues recipients at a path (a source at a site), a session of that path takes
-// the next batches that its limits allow, and every reply goes to the callers that wait for it at once.
+// Work flows one way: Probe queues recipients in a lane of a path (a source at a site), a session of that lane takes
+// the next batches that its limits allow, and what the server said goes to all callers that wait for it.
 // Sessions outlive the callers that they were opened for.
 package pool
 
@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +22,8 @@ import (
 	"github.com/verimails/verimaild/pool/smtp"
 )
 
-// Options say how a pool works. Sender, Sources, Guard and Replies are required.
+// Options say how a pool works. Sender, Sources, Guard and Replies are required. The pool keeps no reference to what
+// a caller may change, but for Guard.
 type Options struct {
 	Sender      string // The reverse-path of every transaction: a real mailbox, never empty.
 	Sources     []Source
@@ -60,26 +60,29 @@ var ErrNoSender = errors.New("pool: no sender")
 type Pool struct {
 	log   *zap.Logger
 	wg    sync.WaitGroup
-	spawn func(*session)          // Runs a session in a goroutine of the pool's; set by Start.
 	abort context.CancelCauseFunc // Ends every session; set by Start.
 
-	// mu guards all below, and what sites, paths, queues, sessions and sources hold. Nothing that blocks is
-	// done under it, and outcomes are delivered under it: a waiter's channel never blocks.
+	// mu guards all below, and what sites, paths, lanes, queues, sessions and sources hold. Nothing that blocks is
+	// done under it; outcomes are delivered under it, and a delivery never blocks.
 	mu       sync.Mutex
+	spawn    func(*session) // Runs a session in a goroutine of the pool's; set by Start.
 	opts     Options
+	base     Limits // For sites without a provider.
 	sources  []*sourceState
 	sites    map[string]*site
 	sessions int         // Open or being opened.
 	idle     idleList    // Sessions that linger, the longest first.
 	starved  fifo[*path] // Paths that wait for a session's place.
 	hosts    map[string]hostRecord
-	closing  bool
+	sweepAt  int           // How many hosts may be remembered until the old ones are looked for.
+	closing  bool          // No new work.
+	halted   bool          // No work at all; the sessions are on their way out.
 	drained  chan struct{} // Closed when the pool is closing and nothing is left to do.
 	calls    int           // Probe calls under way.
 	total    counters
 }
 
-// New makes a pool that does nothing until it is started. Its errors name the option at fault.
+// New makes a pool that asks nothing until it is started. Its errors name the option at fault.
 func New(opts Options) (*Pool, error) {
 	p := &Pool{
 		log:     opts.Logger,
@@ -117,117 +120,49 @@ func fill(opts *Options) error {
 	return nil
 }
 
-// apply puts opts into force. Sources that are no longer among them finish what they have begun.
-func (p *Pool) apply(opts Options) {
-	kept := p.sources[:0:0]
-	for _, s := range opts.Sources {
-		at := slices.IndexFunc(p.sources, func(o *sourceState) bool { return o.Source == s })
-		if at >= 0 {
-			kept = append(kept, p.sources[at])
-			continue
-		}
-		kept = append(kept, &sourceState{Source: s})
-	}
-	for _, old := range p.sources {
-		old.gone = !slices.Contains(kept, old)
-	}
-	p.opts, p.sources = opts, kept
-	for _, s := range p.sites {
-		s.limits = p.limitsFor(s.provider)
-	}
-}
-
-// limitsFor is what holds for a site of prov, which may be nil.
-func (p *Pool) limitsFor(prov *provider.Provider) Limits {
-	l := DefaultLimits().With(p.opts.Limits)
-	if prov != nil {
-		l = l.With(&prov.Limits)
-	}
-	return l
-}
-
-// Reload puts new options into force for what begins from now on; sessions that are open stay open.
-// On error nothing has changed. Logger and Dial are not changed.
-func (p *Pool) Reload(opts Options) error {
-	if err := fill(&opts); err != nil {
-		return err
-	}
+// Start lets the pool open sessions until ctx is done or the pool is closed. It must be called once; what was queued
+// before has waited for it.
+func (p *Pool) Start(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	opts.Dial = p.opts.Dial
-	p.apply(opts)
-	return nil
-}
-
-// Start lets the pool open sessions until ctx is done or the pool is closed.
-func (p *Pool) Start(ctx context.Context) {
 	ctx, p.abort = context.WithCancelCause(ctx)
 	p.spawn = func(s *session) { p.wg.Go(func() { s.drive(ctx) }) }
+	for _, pa := range p.paths() {
+		pa.advance()
+	}
 }
 
-// errClosed is why sessions end when the time to drain is over.
-var errClosed = errors.New("pool: closed")
-
-// Close lets queued probes finish until ctx is done, then drops them; it ends every session with QUIT and
-// returns when all goroutines have ended. New probes get FailClosed at once.
-// It returns ctx's error if work was dropped.
-func (p *Pool) Close(ctx context.Context) error {
-	p.mu.Lock()
-	if !p.closing {
-		p.closing = true
-		p.dropIdle()
-		p.settleClose()
-	}
-	p.mu.Unlock()
-	var err error
-	select {
-	case <-p.drained:
-	case <-ctx.Done():
-		err = fmt.Errorf("pool: close: %w", context.Cause(ctx))
-	}
-	if p.abort != nil {
-		p.abort(errClosed)
-	}
-	p.mu.Lock()
+// paths lists all paths.
+func (p *Pool) paths() []*path {
+	var out []*path
 	for _, s := range p.sites {
 		for _, pa := range s.paths {
-			pa.failAll(Outcome{Failure: FailClosed, Detail: "the daemon is stopping"})
+			out = append(out, pa)
 		}
 	}
-	p.mu.Unlock()
-	p.wg.Wait()
-	return err
+	return out
 }
 
-// settleClose tells Close when the last call has been answered.
-func (p *Pool) settleClose() {
-	if p.closing && p.calls == 0 {
-		select {
-		case <-p.drained:
-		default:
-			close(p.drained)
-		}
-	}
-}
-
-// Probe asks about the recipients of req in their order and blocks until each has an outcome.
+// Probe asks about the recipients of req in their order and blocks until each has an outcome; outcomes are in the
+// order of the recipients.
 //
 // When ctx is done, recipients that are still queued, and that no other call waits for, are dropped with
 // FailCanceled; those that were sent are waited for, which the timeouts of the wire bound.
 func (p *Pool) Probe(ctx context.Context, req Request) []Outcome {
-	c := &call{outcomes: make([]Outcome, len(req.Recipients)), left: len(req.Recipients), done: make(chan struct{})}
-	if c.left == 0 {
+	if len(req.Recipients) == 0 {
 		return nil
 	}
+	c := newCall(req.Recipients)
+	to := destinationOf(req.Hosts)
 	p.mu.Lock()
 	p.calls++
-	p.enqueue(&req, c)
+	p.enqueue(&req, to, c)
 	p.mu.Unlock()
 	select {
 	case <-c.done:
 	case <-ctx.Done():
 		p.mu.Lock()
-		c.cancel(p)
+		c.cancel()
 		p.mu.Unlock()
 		<-c.done
 	}
@@ -238,54 +173,23 @@ func (p *Pool) Probe(ctx context.Context, req Request) []Outcome {
 	return c.outcomes
 }
 
-// enqueue finds the path for req and queues it there, or answers at once where that is impossible.
-func (p *Pool) enqueue(req *Request, c *call) {
-	fail := func(f Failure, stage smtp.Stage, detail string) {
-		for i := range req.Recipients {
-			c.deliver(i, Outcome{Recipient: req.Recipients[i], Failure: f, Stage: stage, Detail: detail, At: time.Now()})
-		}
-	}
-	if p.closing {
-		fail(FailClosed, smtp.StageConnect, "the daemon is stopping")
+// enqueue finds the lane for req and queues it there, or answers at once where that is impossible.
+func (p *Pool) enqueue(req *Request, to destination, c *call) {
+	if p.closing || p.halted {
+		c.fail(FailClosed, stopping)
 		return
 	}
-	src, why := p.choose(req)
+	src, why := p.choose(req.Domain, req.Hosts, req.Source)
 	if src == nil {
-		fail(FailNoSource, smtp.StageConnect, why)
+		c.fail(FailNoSource, why)
 		return
 	}
-	pa := p.siteOf(req).path(src)
-	for i, r := range req.Recipients {
-		pr := pa.queue.add(req, r, waiter{c, i})
-		c.probes = append(c.probes, pr)
-		c.paths = append(c.paths, pa)
+	pa := p.siteOf(to.site).path(src)
+	la := pa.lane(to.lane)
+	la.hosts = req.Hosts
+	c.probes = make([]*probe, len(req.Recipients))
+	for i := range req.Recipients {
+		c.probes[i] = la.queue.add(la, req, &req.Recipients[i], waiter{c, i, req.Source})
 	}
 	pa.advance()
-}
-
-// choose picks the source for req: the domain's own, if it is fit and has a family that a host has.
-func (p *Pool) choose(req *Request) (*sourceState, string) {
-	now := time.Now()
-	why := "no source has an address of a family that the mail hosts have"
-	for _, s := range rank(p.sources, req.Domain) {
-		switch {
-		case req.Source != "" && req.Source != s.Name:
-		case !s.fit(now):
-			why = fmt.Sprintf("source %s is suspended: %s", s.Name, s.suspendedWhy)
-		case !s.reaches(req.Hosts):
-		default:
-			return s, ""
-		}
-	}
-	return nil, why
-}
-
-// reaches reports whether any address of hosts can be dialled from s.
-func (s *sourceState) reaches(hosts []Host) bool {
-	for _, h := range hosts {
-		if slices.ContainsFunc(h.Addrs, s.dialable) {
-			return true
-		}
-	}
-	return false
 }

@@ -1,61 +1,42 @@
 package pool
 
-// A queue holds the probes that wait for a session of one path.
-// Applications take turns by deficit round robin, and within an application its domains do;
-// interactive probes go before bulk ones. Guarded by Pool.mu.
+import "slices"
+
+// A queue holds the probes that wait for a session of one lane. Interactive probes go before bulk ones, though
+// not always; within a class applications share by weight, and within an application domains take turns.
+// Guarded by Pool.mu.
 type queue struct {
-	rings   [2]ring // By class.
+	rings   [classes]ring
 	domains map[string]*domainQueue
-	waiting int // Probes queued and not dropped.
+	probes  map[string]*probe // Queued or in flight, by forward-path: identical questions share one.
+	waiting int               // Probes queued.
+	ahead   int               // Transactions in a row that interactive probes had while bulk ones waited.
 }
 
-// A ring is the turns of the applications in one class.
-type ring struct {
-	apps    map[string]*appQueue
-	turns   fifo[*appQueue] // Those with work.
-	waiting int
-}
+// mostAhead is how many transactions interactive probes have before bulk ones that wait have one.
+const mostAhead = 4
 
-// An appQueue is what one application has in a ring.
-type appQueue struct {
-	name    string
-	weight  int
-	turns   int // Left before the next application's.
-	domains fifo[*appDomain]
-}
-
-// An appDomain is what one application wants to know of one domain, oldest first.
-type appDomain struct {
-	key     appKey
-	domain  *domainQueue
-	probes  fifo[*probe] // May hold dropped ones; they are passed over.
-	waiting int
-	queued  bool // In its appQueue's domains.
-}
-
-// A domainQueue is one domain's probes on a path.
+// A domainQueue is one domain's probes in a queue.
 type domainQueue struct {
-	name   string
-	hosts  []Host
-	byApp  map[appKey]*appDomain
-	probes map[string]*probe // Queued or in flight, by forward-path: identical questions share one.
-}
-
-type appKey struct {
-	app   string
-	class Class
+	name  string
+	lines []*appDomain // One for each application and class.
+	left  int          // Probes queued or in flight.
 }
 
 // A probe is one recipient on its way. Guarded by Pool.mu.
 type probe struct {
 	rcpt    Recipient
+	lane    *lane
 	domain  *domainQueue
 	in      *appDomain
-	pinned  string // The only source that may ask; "" if any may.
 	state   probeState
-	tries   int // Sessions that it was sent on, or waited for, in vain.
+	sends   int // Flights that it was in.
 	waiters []waiter
+	first   [1]waiter // Room for the only one that most probes have.
 }
+
+// maxSends is how many times a recipient is asked about for one outcome.
+const maxSends = 2
 
 type probeState uint8
 
@@ -67,197 +48,190 @@ const (
 
 // A waiter is a place in a call that a probe's outcome goes to.
 type waiter struct {
-	call  *call
-	index int
+	call   *call
+	index  int
+	pinned string // The only source that may ask for it; "" if any may.
 }
 
 func newQueue() queue {
-	return queue{
-		domains: map[string]*domainQueue{},
-		rings:   [2]ring{{apps: map[string]*appQueue{}}, {apps: map[string]*appQueue{}}},
-	}
+	return queue{domains: map[string]*domainQueue{}, probes: map[string]*probe{}}
 }
 
 // add queues rcpt for w, or joins a probe that already asks the same.
-func (q *queue) add(req *Request, rcpt Recipient, w waiter) *probe {
-	d := q.domains[req.Domain]
-	if d == nil {
-		d = &domainQueue{name: req.Domain, byApp: map[appKey]*appDomain{}, probes: map[string]*probe{}}
-		q.domains[req.Domain] = d
-	}
-	d.hosts = req.Hosts // The newest knowledge of the mail hosts counts.
-	if pr := d.probes[rcpt.Path]; pr != nil {
+func (q *queue) add(la *lane, req *Request, rcpt *Recipient, w waiter) *probe {
+	if pr := q.probes[rcpt.Path]; pr != nil {
 		pr.waiters = append(pr.waiters, w)
+		if pr.state == probeQueued && req.Class < pr.in.class {
+			q.hurry(pr, req)
+		}
 		return pr
 	}
-	key := appKey{req.App, req.Class}
-	in := d.byApp[key]
-	if in == nil {
-		in = &appDomain{key: key, domain: d}
-		d.byApp[key] = in
+	d := q.domains[req.Domain]
+	if d == nil {
+		d = &domainQueue{name: req.Domain}
+		q.domains[req.Domain] = d
 	}
-	pr := &probe{rcpt: rcpt, domain: d, in: in, pinned: req.Source, waiters: []waiter{w}}
-	d.probes[rcpt.Path] = pr
+	pr := &probe{rcpt: *rcpt, lane: la, domain: d}
+	pr.first[0] = w
+	pr.waiters = pr.first[:]
+	d.left++
+	q.probes[rcpt.Path] = pr
+	q.enlist(pr, d.line(req))
+	return pr
+}
+
+// line finds or adds the line of req's application and class.
+func (d *domainQueue) line(req *Request) *appDomain {
+	class := min(req.Class, Bulk)
+	for _, in := range d.lines {
+		if in.app == req.App && in.class == class {
+			in.weight = max(1, req.Weight)
+			return in
+		}
+	}
+	in := &appDomain{app: req.App, class: class, weight: max(1, req.Weight), domain: d}
+	d.lines = append(d.lines, in)
+	return in
+}
+
+// enlist puts pr at the end of a line.
+func (q *queue) enlist(pr *probe, in *appDomain) {
+	pr.in = in
 	in.probes.push(pr)
 	q.count(in, 1)
-	q.schedule(in, req.Weight)
-	return pr
+	q.rings[in.class].schedule(in, false)
+}
+
+// hurry moves a queued probe to the line of a request that is more urgent than those that wait for it.
+func (q *queue) hurry(pr *probe, req *Request) {
+	q.count(pr.in, -1)
+	q.enlist(pr, pr.domain.line(req))
 }
 
 // count books n probes more or less as waiting.
 func (q *queue) count(in *appDomain, n int) {
 	in.waiting += n
-	q.rings[in.key.class].waiting += n
+	q.rings[in.class].waiting += n
 	q.waiting += n
 	if q.waiting < 0 || in.waiting < 0 {
 		panic("pool: more probes taken than queued")
 	}
 }
 
-// schedule gives in a turn if it has none. A weight of 0 changes nothing.
-func (q *queue) schedule(in *appDomain, weight int) {
-	r := &q.rings[in.key.class]
-	app := r.apps[in.key.app]
-	if app == nil {
-		app = &appQueue{name: in.key.app, weight: 1}
-		r.apps[in.key.app] = app
-		r.turns.push(app)
+// take removes the probes of one transaction: up to most of one domain. Those of the application whose turn it is
+// come first, then other applications' for the same domain.
+func (q *queue) take(most int) []*probe {
+	in := q.turn()
+	if in == nil {
+		return nil
 	}
-	if weight > 0 {
-		app.weight = weight
+	out := q.drain(in, most, make([]*probe, 0, min(most, in.domain.left)))
+	if in.waiting > 0 {
+		q.rings[in.class].schedule(in, false)
 	}
-	if in.queued {
-		return
-	}
-	in.queued = true
-	app.domains.push(in)
+	return q.fillUp(in.domain, most, out)
 }
 
-// take removes up to most probes of one domain that can may ask for: first those of the
-// application whose turn it is, then other applications' of the same domain.
-func (q *queue) take(most int, may func(*domainQueue) bool) []*probe {
-	for class := range q.rings {
-		in := q.rings[class].next(may)
-		if in == nil {
-			continue
-		}
-		out := q.drain(in, most, nil)
-		for _, other := range in.domain.byApp {
-			out = q.drain(other, most-len(out), out)
-		}
-		return out
+// takeOf is take from the domain of this name, out of turn.
+func (q *queue) takeOf(name string, most int) []*probe {
+	d := q.domains[name]
+	if d == nil {
+		return nil
 	}
-	return nil
+	return q.fillUp(d, most, nil)
 }
 
-// head is the domain whose turn is next, which costs it the turn; nil if nothing waits.
-func (q *queue) head() *domainQueue {
-	for class := range q.rings {
-		if in := q.rings[class].next(func(*domainQueue) bool { return true }); in != nil {
-			return in.domain
-		}
+// turn is the line whose turn it is, taken out of its ring; nil if nothing waits.
+func (q *queue) turn() *appDomain {
+	urgent, bulk := &q.rings[Interactive], &q.rings[Bulk]
+	switch {
+	case urgent.waiting == 0:
+		q.ahead = 0
+		urgent.prune()
+		return bulk.next()
+	case bulk.waiting == 0:
+		q.ahead = 0
+		bulk.prune()
+		return urgent.next()
+	case q.ahead == mostAhead:
+		q.ahead = 0
+		return bulk.next()
+	default:
+		q.ahead++
+		return urgent.next()
 	}
-	return nil
 }
 
-// next finds whose turn it is among the domains that may be asked about.
-// An application has as many turns in a row as its weight; within it, domains take turns.
-func (r *ring) next(may func(*domainQueue) bool) *appDomain {
-	for range r.turns.len() {
-		app := r.turns.front()
-		in := app.next(may)
-		switch {
-		case in != nil:
-			if app.turns--; app.turns <= 0 {
-				app.turns = app.weight
-				r.turns.push(r.turns.pop())
+// fillUp adds probes of d to a transaction, interactive ones first.
+func (q *queue) fillUp(d *domainQueue, most int, out []*probe) []*probe {
+	for class := range classes {
+		for _, in := range d.lines {
+			if in.class == class {
+				out = q.drain(in, most, out)
 			}
-			return in
-		case app.domains.len() > 0: // Has work, but none that may be done here.
-			r.turns.push(r.turns.pop())
-		default:
-			r.turns.pop()
-			delete(r.apps, app.name)
 		}
-	}
-	return nil
-}
-
-// next finds the application's next domain, and forgets those with nothing left to ask.
-func (a *appQueue) next(may func(*domainQueue) bool) *appDomain {
-	for range a.domains.len() {
-		in := a.domains.pop()
-		if in.waiting == 0 {
-			in.queued = false
-			continue
-		}
-		a.domains.push(in)
-		if may(in.domain) {
-			return in
-		}
-	}
-	return nil
-}
-
-// drain moves up to most waiting probes of in to out.
-func (q *queue) drain(in *appDomain, most int, out []*probe) []*probe {
-	for n := 0; n < most && in.waiting > 0; {
-		pr := in.probes.pop()
-		if pr.state != probeQueued { // Dropped while it waited.
-			continue
-		}
-		pr.state = probeSent
-		q.count(in, -1)
-		out = append(out, pr)
-		n++
 	}
 	return out
 }
 
-// requeue puts probes that were taken back to the head of their lines.
+// drain moves waiting probes of in to out until that holds most. Recipients that need SMTPUTF8 and others do not
+// share a transaction: a server that dislikes the parameter would refuse them all.
+func (q *queue) drain(in *appDomain, most int, out []*probe) []*probe {
+	had := len(out)
+	for len(out) < most && in.waiting > 0 {
+		pr := in.probes.front()
+		if pr.state == probeQueued && pr.in == in {
+			if len(out) > 0 && pr.rcpt.SMTPUTF8 != out[0].rcpt.SMTPUTF8 {
+				break
+			}
+			pr.state = probeSent
+			pr.sends++
+			q.count(in, -1)
+			out = append(out, pr)
+		}
+		in.probes.pop()
+	}
+	if n := len(out) - had; n > 0 {
+		q.rings[in.class].charge(in.turns, n)
+	}
+	return out
+}
+
+// requeue puts probes that were taken back to the head of their lines, in their order.
 func (q *queue) requeue(probes []*probe) {
-	for i := len(probes) - 1; i >= 0; i-- {
-		pr := probes[i]
+	for _, pr := range slices.Backward(probes) {
 		pr.state = probeQueued
 		pr.in.probes.pushFront(pr)
 		q.count(pr.in, 1)
-		q.schedule(pr.in, 0)
+		q.rings[pr.in.class].schedule(pr.in, true)
 	}
 }
 
 // remove forgets a probe that is done or dropped, and its domain with the last one.
 func (q *queue) remove(pr *probe) {
-	d := pr.domain
 	if pr.state == probeQueued {
 		q.count(pr.in, -1)
 	}
 	pr.state = probeDone
-	delete(d.probes, pr.rcpt.Path)
-	if len(d.probes) == 0 {
-		delete(q.domains, d.name)
+	delete(q.probes, pr.rcpt.Path)
+	if pr.domain.left--; pr.domain.left == 0 {
+		delete(q.domains, pr.domain.name)
 	}
 }
 
-// all lists every waiting probe.
+// all lists every waiting probe, each line in its order.
 func (q *queue) all() []*probe {
 	out := make([]*probe, 0, q.waiting)
-	for _, d := range q.domains {
-		for _, pr := range d.probes {
-			if pr.state == probeQueued {
-				out = append(out, pr)
+	for c := range q.rings {
+		for _, app := range q.rings[c].apps {
+			for _, in := range app.domains.all() {
+				for _, pr := range in.probes.all() {
+					if pr.state == probeQueued && pr.in == in {
+						out = append(out, pr)
+					}
+				}
 			}
 		}
 	}
 	return out
-}
-
-// servedBy reports whether a session at host may ask about d's recipients: only the hosts of best
-// preference speak for the domain first, RFC 5321 §5.1; others do where those could not be reached.
-func (d *domainQueue) servedBy(host string, fallback bool) bool {
-	for _, h := range d.hosts {
-		if h.Name == host {
-			return fallback || h.Preference == d.hosts[0].Preference
-		}
-	}
-	return false
 }

@@ -14,8 +14,9 @@ type Class uint8
 
 // The classes.
 const (
-	Interactive Class = iota // Somebody waits for the answer; asked before any bulk probe of the same path.
+	Interactive Class = iota // Somebody waits for the answer; goes before bulk, but for one transaction in five.
 	Bulk                     // A row of a list.
+	classes
 )
 
 // A Host is a mail host of a domain, with the addresses that its name resolved to.
@@ -25,7 +26,7 @@ type Host struct {
 	Addrs      []netip.Addr
 }
 
-// A Recipient is one forward-path to ask about.
+// A Recipient is one forward-path to ask about. The same path always belongs to the same domain.
 type Recipient struct {
 	Path     string // As in RCPT TO:<Path>, RFC 5321 §4.1.2; quoted where needed, domain in A-labels.
 	SMTPUTF8 bool   // The local-part is not ASCII, RFC 6531.
@@ -84,15 +85,21 @@ type Outcome struct {
 
 	sender  string      // The reverse-path of its transaction.
 	opening []smtp.Line // Shared by all outcomes of a session.
-	mail    sentReply   // MAIL of its transaction.
+	mail    command     // MAIL of its transaction.
 	rcptAt  time.Time   // When its RCPT was written; zero if it was not.
 	utf8    bool        // MAIL carried SMTPUTF8.
 }
 
-// A sentReply is a command's reply and when the command was written.
-type sentReply struct {
+// A command is when it was written, and the reply to it. Both may be missing.
+type command struct {
 	at    time.Time
 	reply smtp.Reply
+}
+
+// sent notes in o the transaction that its recipient was part of.
+func (o *Outcome) sent(f *flight, b *batch) {
+	o.sender, o.utf8 = f.sender, b.utf8()
+	o.mail = command{b.mail.at, b.mail.reply}
 }
 
 // Dialogue is the outcome's part of the session: its opening, MAIL, and this recipient's RCPT.

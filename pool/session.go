@@ -4,16 +4,16 @@ import (
 	"container/list"
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/verimails/verimaild/pool/smtp"
 )
 
-// A session is one connection of a path. Its goroutine exists only while it is being opened, has work, or
-// says QUIT; while it lingers, smtp's parked reader is all that runs. Guarded by Pool.mu, but for conn, host
-// and ip, which do not change once it is open.
+// A session is one connection of a lane, driven by one goroutine. Guarded by Pool.mu, but for conn, host, ip and
+// the like, which do not change once it is open.
 type session struct {
-	path     *path
+	lane     *lane
 	conn     *smtp.Session
 	host     string
 	ip       netip.Addr
@@ -22,80 +22,154 @@ type session struct {
 	opened   time.Time
 
 	transactions int
-	refusals     int // RCPT replies that were not 2yz.
-	retiring     bool
-	place        *list.Element // In Pool.idle; nil while it is busy.
-	timer        *time.Timer   // Ends the linger.
+	refusals     int      // RCPT replies that were not 2yz.
+	domains      []string // That it asked about, where the server limits their number.
+	answered     bool     // Some command of a transaction had a reply.
+	welcome      bool     // A MAIL was accepted.
+	single       bool     // Asks about one recipient at a time: one of several was refused by our own checks.
+	retiring     bool     // Takes no more work.
+	parting      bool     // Was told to end while it lingered.
+
+	place  *list.Element // In Pool.idle; nil while it is busy.
+	linger time.Duration
+	wake   chan struct{} // Holds one token: it was taken out of the idle ones.
 }
 
-// drive opens the session if need be, and works until there is nothing left for it.
+func newSession(la *lane) *session { return &session{lane: la, wake: make(chan struct{}, 1)} }
+
+// drive is the life of a session.
 func (s *session) drive(ctx context.Context) {
-	pa, p := s.path, s.path.pool
-	opened := s.conn != nil
-	if !opened {
-		opened = s.open(ctx)
-	}
-	for opened {
-		p.mu.Lock()
-		flight := s.next(ctx)
-		if flight == nil && s.lingers() {
-			s.park()
-			p.mu.Unlock()
-			return
-		}
-		p.mu.Unlock()
-		if flight == nil {
-			s.conn.Quit()
-			break
-		}
-		s.run(ctx, flight)
+	p := s.lane.path.pool
+	if s.open(ctx) {
+		s.work(ctx)
+		s.conn.Quit()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.release(pa)
+	if ctx.Err() != nil {
+		p.halt()
+	}
+	p.release(s)
 }
 
-// lingers reports whether s may wait for more work.
-func (s *session) lingers() bool {
-	return s.path.queue.waiting == 0 && !s.path.pool.closing && !s.spent() && s.conn.Usable() == nil
+// work asks, lingers, and asks again, until there is nothing left for s.
+func (s *session) work(ctx context.Context) {
+	p := s.lane.path.pool
+	for {
+		p.mu.Lock()
+		f := s.next(ctx)
+		idle := f == nil && s.lingers()
+		switch {
+		case idle:
+			s.park()
+		case f == nil && ctx.Err() == nil:
+			s.bury()
+		}
+		p.mu.Unlock()
+		switch {
+		case f != nil:
+			s.run(ctx, f)
+		case idle:
+			s.wait(ctx)
+		default:
+			return
+		}
+	}
 }
 
-// spent reports whether s has used up what its site allows a session.
+// bury looks at how a session ended. One that died before it had a single reply was of no use to those who wait,
+// and the next may fare no better: after a few of them, they are told.
+func (s *session) bury() {
+	la := s.lane
+	dead := s.conn.Usable()
+	if s.answered || dead == nil {
+		return
+	}
+	la.barren++
+	switch {
+	case la.busy > 1 || len(la.idle) > 0:
+		la.restUntil = time.Now().Add(restAfterFailure)
+	case la.barren >= mostBarren:
+		la.barren = 0
+		o := s.outcome(smtp.StageMAIL)
+		o.end(dead, s.reader())
+		la.failAll(&o)
+	}
+}
+
+// spent reports whether s has used up what its site allows a session. A fresh one is good for one flight in any case.
 func (s *session) spent() bool {
-	l := &s.path.site.limits
-	return s.retiring || s.path.source.gone ||
+	l := &s.lane.path.site.limits
+	return s.retiring || s.lane.path.source.gone ||
 		reached(s.transactions, l.TransactionsPerSession) ||
+		reached(s.transactions, s.conn.Extensions().Limits.MailMax) ||
 		reached(s.refusals, l.RefusalsPerSession) ||
-		reached(time.Since(s.opened), l.SessionAge) ||
-		reached(s.transactions, s.conn.Extensions().Limits.MailMax)
+		s.transactions > 0 && s.aged() ||
+		s.transactions >= turn && s.lane.path.full() && s.lane.path.hungry()
+}
+
+// turn is after how many transactions a session ends for the sake of another lane.
+const turn = 8
+
+func (s *session) aged() bool {
+	return reached(time.Since(s.opened), s.lane.path.site.limits.SessionAge)
 }
 
 // next takes what s may ask next in one write; nil if there is nothing, or s is spent.
 // In the worst case everything in it is refused, so it holds no more recipients than there may be refusals.
-func (s *session) next(ctx context.Context) flight {
+func (s *session) next(ctx context.Context) *flight {
 	if ctx.Err() != nil || s.spent() || s.conn.Usable() != nil {
 		return nil
 	}
-	l := &s.path.site.limits
+	l := &s.lane.path.site.limits
+	announced := s.conn.Extensions().Limits
 	recipients := room(s.refusals, l.RefusalsPerSession)
-	transactions := min(room(s.transactions, l.TransactionsPerSession), s.window(recipients))
-	most := s.path.batch()
-	if m := s.conn.Extensions().Limits.RcptMax; m > 0 {
-		most = min(most, m)
+	transactions := min(
+		room(s.transactions, l.TransactionsPerSession), room(s.transactions, announced.MailMax), s.window(recipients))
+	most := min(s.lane.path.batch(), room(0, announced.RcptMax))
+	if s.single {
+		recipients, transactions, most = 1, 1, 1
 	}
-	var f flight
-	for len(f) < transactions && recipients > 0 {
-		probes := s.path.queue.take(min(most, recipients), s.serves)
+	var f *flight
+	for n := 0; n < transactions && recipients > 0; {
+		probes := s.take(min(most, recipients))
 		if len(probes) == 0 {
 			break
 		}
-		if probes = s.speakable(probes); len(probes) == 0 {
+		if !s.speaks(probes) {
 			continue
 		}
+		if f == nil {
+			f = s.newFlight()
+		}
+		f.add(probes)
 		recipients -= len(probes)
-		f = append(f, newBatch(probes))
+		n++
 	}
 	return f
+}
+
+// take takes the probes of one transaction from the queue. Where the server announced how many domains it wants to
+// hear of in a session (RFC 9422), s is kept to those that it has heard of when there are no more to come.
+func (s *session) take(most int) []*probe {
+	q := &s.lane.queue
+	limit := s.conn.Extensions().Limits.RcptDomainMax
+	if limit == 0 {
+		return q.take(most)
+	}
+	if len(s.domains) < limit {
+		probes := q.take(most)
+		if len(probes) > 0 && !slices.Contains(s.domains, probes[0].domain.name) {
+			s.domains = append(s.domains, probes[0].domain.name)
+		}
+		return probes
+	}
+	for _, name := range s.domains {
+		if probes := q.takeOf(name, most); len(probes) > 0 {
+			return probes
+		}
+	}
+	return nil
 }
 
 // window is how many transactions may go in one write: one where the server wants to answer each command
@@ -105,37 +179,35 @@ func (s *session) window(refusals int) int {
 	switch {
 	case !s.pipelined():
 		return 1
-	case refusals < 1<<20:
+	case refusals < unbounded:
 		return few
 	default:
 		return many
 	}
 }
 
-func (s *session) serves(d *domainQueue) bool { return d.servedBy(s.host, s.fallback) }
+// pipelined reports whether s sends commands together.
+func (s *session) pipelined() bool { return s.conn.Extensions().Pipelining && !s.lockStep }
 
-// speakable answers the probes whose local-part the server has no SMTPUTF8 for, RFC 6531 §3.1, and returns the others.
-func (s *session) speakable(probes []*probe) []*probe {
-	if s.conn.Extensions().SMTPUTF8 {
-		return probes
+// speaks reports whether probes, which are all of one kind, can be put to the server. Those that need SMTPUTF8 where
+// it is not offered are answered here, RFC 6531 §3.1.
+func (s *session) speaks(probes []*probe) bool {
+	if !probes[0].rcpt.SMTPUTF8 || s.conn.Extensions().SMTPUTF8 {
+		return true
 	}
-	ok := probes[:0]
+	o := s.outcome(smtp.StageMAIL)
+	o.Failure, o.Detail = FailNoSMTPUTF8, "the host does not offer SMTPUTF8"
+	if s.fallback { // What its best host offers is not known.
+		o.Failure = FailConnectRefused
+		o.Detail = "the hosts of best preference could not be reached, and this one does not offer SMTPUTF8"
+	}
 	for _, pr := range probes {
-		if !pr.rcpt.SMTPUTF8 {
-			ok = append(ok, pr)
-			continue
-		}
-		o := s.outcome(smtp.StageMAIL)
-		o.Failure, o.Detail = FailNoSMTPUTF8, "the host does not offer SMTPUTF8"
-		s.path.finish(pr, o)
+		pr.finish(&o)
 	}
-	return ok
+	return false
 }
 
 // outcome begins an outcome of this session.
 func (s *session) outcome(stage smtp.Stage) Outcome {
-	return Outcome{
-		Stage: stage, Host: s.host, IP: s.ip, TLS: s.conn.TLSVersion(),
-		sender: s.path.pool.opts.Sender, opening: s.conn.Opening(),
-	}
+	return Outcome{Stage: stage, Host: s.host, IP: s.ip, TLS: s.conn.TLSVersion(), opening: s.conn.Opening()}
 }

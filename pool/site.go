@@ -3,7 +3,6 @@ package pool
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/verimails/verimaild/pool/provider"
 )
@@ -18,33 +17,47 @@ type site struct {
 	paths    map[*sourceState]*path
 }
 
-// A path is a source at a site. Guarded by Pool.mu.
+// A path is a source at a site: what limits count. Guarded by Pool.mu.
 type path struct {
 	pool       *Pool
 	site       *site
 	source     *sourceState
-	queue      queue
-	open       int // Sessions that exist, lingering and being opened included.
-	busy       int // Of those, the ones that are being opened or have work.
-	idle       []*session
-	starved    bool // Waits in Pool.starved.
-	recipients int  // What the site showed that it takes in a transaction; 0 if it showed nothing.
-	restUntil  time.Time
+	lanes      []*lane // Nearly always one; the one that was given a session last is last.
+	open       int     // Sessions that exist, lingering and being opened included.
+	parting    int     // Of those, the ones that were told to end while they lingered.
+	starved    bool    // Waits in Pool.starved.
+	recipients int     // What the site showed that it takes in a transaction; 0 if it showed nothing.
+	pace       pace
 }
 
-// siteKey is the key of a set of hosts.
-func siteKey(hosts []Host) string {
+// A destination is where a request goes: the keys of its site and of its lane.
+type destination struct{ site, lane string }
+
+// destinationOf computes the keys of a set of hosts.
+func destinationOf(hosts []Host) destination {
+	if len(hosts) == 1 {
+		return destination{hosts[0].Name, hosts[0].Name}
+	}
 	names := make([]string, len(hosts))
 	for i, h := range hosts {
 		names[i] = h.Name
 	}
+	best := 0
+	for best < len(hosts) && hosts[best].Preference == hosts[0].Preference {
+		best++
+	}
+	first := slices.Clone(names[:best])
+	return destination{site: key(names), lane: key(first)}
+}
+
+// key sorts names and makes one key of them.
+func key(names []string) string {
 	slices.Sort(names)
 	return strings.Join(slices.Compact(names), " ")
 }
 
-// siteOf finds or makes the site of req.
-func (p *Pool) siteOf(req *Request) *site {
-	key := siteKey(req.Hosts)
+// siteOf finds or makes the site of this key.
+func (p *Pool) siteOf(key string) *site {
 	s := p.sites[key]
 	if s == nil {
 		prov, _ := provider.Match(strings.Fields(key))
@@ -58,16 +71,29 @@ func (p *Pool) siteOf(req *Request) *site {
 func (s *site) path(src *sourceState) *path {
 	pa := s.paths[src]
 	if pa == nil {
-		pa = &path{pool: s.pool, site: s, source: src, queue: newQueue()}
+		pa = &path{pool: s.pool, site: s, source: src}
 		s.paths[src] = pa
 	}
 	return pa
 }
 
-// forget drops a path that holds nothing, and its site with the last one, so that a pool that has seen a
-// million sites is no larger than one that has seen ten.
+// lane finds or makes the lane of this key.
+func (pa *path) lane(key string) *lane {
+	for _, la := range pa.lanes {
+		if la.key == key {
+			return la
+		}
+	}
+	la := &lane{path: pa, key: key, queue: newQueue()}
+	pa.lanes = append(pa.lanes, la)
+	return la
+}
+
+// forget drops what holds nothing: lanes, then the path, then its site, so that a pool that has seen a million
+// sites is no larger than one that has seen ten.
 func (pa *path) forget() {
-	if pa.open > 0 || pa.queue.waiting > 0 || len(pa.queue.domains) > 0 || pa.starved {
+	pa.lanes = slices.DeleteFunc(pa.lanes, func(la *lane) bool { return la.open == 0 && len(la.queue.probes) == 0 })
+	if len(pa.lanes) > 0 || pa.starved {
 		return
 	}
 	delete(pa.site.paths, pa.source)
@@ -78,103 +104,39 @@ func (pa *path) forget() {
 
 // batch is how many recipients a transaction may have.
 func (pa *path) batch() int {
-	k := room(0, pa.site.limits.RecipientsPerTransaction)
+	k := min(room(0, pa.site.limits.RecipientsPerTransaction), maxRecipients)
 	if q := pa.site.provider; q != nil && q.Quirks.OneRecipient {
 		k = 1
 	}
 	if pa.recipients > 0 {
 		k = min(k, pa.recipients)
 	}
-	return k
+	return max(1, k)
 }
 
-// advance gives waiting probes sessions: lingering ones first, then new ones as far as limits allow and the
-// length of the queue warrants.
+// advance gives waiting probes sessions, in the lane first that was given one longest ago.
 func (pa *path) advance() {
-	p := pa.pool
-	for pa.queue.waiting > 0 && pa.wantsMore() {
-		if s := pa.lease(); s != nil {
-			p.spawn(s)
-			continue
-		}
-		if reached(pa.open, pa.site.limits.Sessions) || pa.open > 0 && time.Now().Before(pa.restUntil) {
-			return
-		}
-		if !p.place(pa) {
-			return
-		}
-		p.spawn(&session{path: pa})
+	if pa.pool.spawn == nil || pa.pool.halted {
+		return
+	}
+	for _, la := range slices.Clone(pa.lanes) {
+		la.advance()
 	}
 }
 
-// wantsMore reports whether the queue is long enough for one more busy session.
-func (pa *path) wantsMore() bool {
-	return pa.busy == 0 || pa.queue.waiting > pa.busy*2*pa.batch()
-}
+// full reports whether the path has all the sessions that it may have.
+func (pa *path) full() bool { return reached(pa.open, pa.site.limits.Sessions) }
 
-// lease takes the session that has lingered for the shortest time, which its server is least likely to have closed.
-func (pa *path) lease() *session {
-	for len(pa.idle) > 0 {
-		s := pa.idle[len(pa.idle)-1]
-		s.unpark()
-		pa.busy++
-		if s.conn.Usable() != nil || reached(time.Since(s.opened), pa.site.limits.SessionAge) {
-			s.retiring = true
-			pa.pool.spawn(s)
-			continue
-		}
-		return s
-	}
-	return nil
-}
-
-// place reserves a place for a new session of pa under the limits of the source and of the pool, all or none.
-// Where they are reached, the session that has lingered for the longest has to go, and pa waits for its place.
-func (p *Pool) place(pa *path) bool {
-	src := pa.source
-	if !reached(src.sessions, p.opts.SourceSessions) && !reached(p.sessions, p.opts.MaxSessions) {
-		src.sessions++
-		p.sessions++
-		pa.open++
-		pa.busy++
-		return true
-	}
-	onlyFrom := src
-	if !reached(src.sessions, p.opts.SourceSessions) {
-		onlyFrom = nil
-	}
-	if s := p.idle.oldest(onlyFrom); s != nil {
-		s.retire()
-	}
-	if !pa.starved {
-		pa.starved = true
-		p.starved.push(pa)
-	}
-	return false
-}
-
-// release gives back what place reserved.
-func (p *Pool) release(pa *path) {
-	pa.source.sessions--
-	p.sessions--
-	pa.open--
-	pa.busy--
-	if pa.source.sessions < 0 || p.sessions < 0 || pa.open < 0 || pa.busy < 0 {
-		panic("pool: a session was released twice")
-	}
-	pa.advance()
-	for n := p.starved.len(); n > 0 && !reached(p.sessions, p.opts.MaxSessions); n-- {
-		next := p.starved.pop()
-		next.starved = false
-		next.advance() // Goes to the back again if its source is full.
-		next.forget()
-	}
-	pa.forget()
+// hungry reports whether some lane of the path has work and not a single session.
+func (pa *path) hungry() bool {
+	return len(pa.lanes) > 1 && slices.ContainsFunc(pa.lanes, func(la *lane) bool {
+		return la.open == 0 && la.queue.waiting > 0
+	})
 }
 
 // failAll gives every waiting probe of the path the outcome o.
-func (pa *path) failAll(o Outcome) {
-	for _, pr := range pa.queue.all() {
-		pa.finish(pr, o)
+func (pa *path) failAll(o *Outcome) {
+	for _, la := range pa.lanes {
+		la.failAll(o)
 	}
 }

@@ -3,12 +3,12 @@ package pool
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+	"go.uber.org/zap"
 )
 
 // A Source is an address of this host that questions are asked from, and the name it goes by.
@@ -29,7 +29,7 @@ func (s *Source) dialable(a netip.Addr) bool {
 
 // local is the address to bind for a connection to a; zero lets the kernel choose.
 func (s *Source) local(a netip.Addr) netip.Addr {
-	if a.Unmap().Is4() {
+	if a.Is4() || a.Is4In6() {
 		return s.IPv4
 	}
 	return s.IPv6
@@ -64,10 +64,15 @@ func checkSources(sources []Source) error {
 // A sourceState is a source and what the pool does with it. Guarded by Pool.mu.
 type sourceState struct {
 	Source
+	hash           uint64    // Of its name.
 	sessions       int       // Open or being opened.
 	suspendedUntil time.Time // Its address could not be bound.
 	suspendedWhy   string
 	gone           bool // No longer configured; its sessions end with the work they have.
+}
+
+func newSourceState(s Source) *sourceState {
+	return &sourceState{Source: s, hash: xxhash.Sum64String(s.Name)}
 }
 
 // suspension is how long a source rests after its address could not be bound.
@@ -75,17 +80,54 @@ const suspension = 5 * time.Minute
 
 func (s *sourceState) fit(now time.Time) bool { return !s.gone && !now.Before(s.suspendedUntil) }
 
-// rank orders sources for a domain by rendezvous hashing: every domain has its own order, the same after a
-// restart, and losing one source moves only that source's domains. The same domain so keeps its source, which
-// greylists and coherent evidence need.
-func rank(sources []*sourceState, domain string) []*sourceState {
-	out := append([]*sourceState(nil), sources...)
-	scores := make(map[*sourceState]float64, len(out))
-	for _, s := range out {
-		h := xxhash.Sum64String(s.Name + "\x00" + domain)
-		unit := (float64(h>>11) + 0.5) / (1 << 53) // In (0, 1).
-		scores[s] = -1 / math.Log(unit)
+// choose picks the source for a domain by rendezvous hashing among those that are fit and have a family that a host
+// has: every domain has its own order of sources, the same after a restart, and losing one source moves only that
+// source's domains. The same domain so keeps its source, which greylists and coherent evidence need.
+// Only the source called pinned will do, unless that is "". If there is none, the sentence says why.
+func (p *Pool) choose(domain string, hosts []Host, pinned string) (best *sourceState, why string) {
+	now := time.Now()
+	why = "no source has an address of a family that the mail hosts have"
+	if pinned != "" {
+		why = "source " + pinned + " is not configured, or has no address of a family that the mail hosts have"
 	}
-	sort.SliceStable(out, func(i, j int) bool { return scores[out[i]] > scores[out[j]] })
-	return out
+	h := xxhash.Sum64String(domain)
+	for _, s := range p.sources {
+		switch {
+		case pinned != "" && pinned != s.Name, !s.reaches(hosts):
+		case !s.fit(now):
+			why = "source " + s.Name + " is suspended: " + s.suspendedWhy
+		case best == nil || s.score(h) > best.score(h):
+			best = s
+		}
+	}
+	return best, why
+}
+
+// score is the place of the source in the order of the domain with this hash; the highest is first.
+func (s *sourceState) score(domain uint64) uint64 {
+	// The finalizer of MurmurHash3: every bit of both hashes decides.
+	x := domain ^ s.hash
+	x = (x ^ x>>33) * 0xff51afd7ed558ccd
+	x = (x ^ x>>33) * 0xc4ceb9fe1a85ec53
+	return x ^ x>>33
+}
+
+// reaches reports whether any address of hosts can be dialled from s.
+func (s *Source) reaches(hosts []Host) bool {
+	for i := range hosts {
+		if slices.ContainsFunc(hosts[i].Addrs, s.dialable) {
+			return true
+		}
+	}
+	return false
+}
+
+// suspend lets a source rest whose address this host does not have just now.
+func (p *Pool) suspend(src *sourceState, why string) {
+	fresh := src.fit(time.Now())
+	src.suspendedUntil, src.suspendedWhy = time.Now().Add(suspension), why
+	if fresh {
+		p.log.Warn("source suspended: its address cannot be bound",
+			zap.String("source", src.Name), zap.Duration("for", suspension), zap.String("error", why))
+	}
 }

@@ -1,15 +1,11 @@
 package pool
 
-import (
-	"time"
-
-	"go.uber.org/zap"
-)
+import "time"
 
 // counters count since the pool was made.
 type counters struct {
-	Dials        int64 // Attempts to connect.
-	DialsFailed  int64 // Attempts to open a session that no host took.
+	Dials        int64 // Attempts to connect to an address.
+	DialsFailed  int64 // Attempts to open a session that came to nothing at all hosts.
 	Sessions     int64 // Sessions opened.
 	Transactions int64
 	Recipients   int64 // RCPT commands that were answered.
@@ -49,7 +45,9 @@ func (p *Pool) Stats() Stats {
 	}
 	for _, s := range p.sites {
 		for _, pa := range s.paths {
-			st.Waiting += pa.queue.waiting
+			for _, la := range pa.lanes {
+				st.Waiting += la.queue.waiting
+			}
 		}
 	}
 	now := time.Now()
@@ -68,7 +66,3 @@ func (p *Pool) count(f func(*counters)) {
 	defer p.mu.Unlock()
 	f(&p.total)
 }
-
-func zapSource(s *sourceState) zap.Field { return zap.String("source", s.Name) }
-func zapFor(d time.Duration) zap.Field   { return zap.Duration("for", d) }
-func zapError(err error) zap.Field       { return zap.Error(err) }

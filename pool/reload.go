@@ -1,0 +1,58 @@
+package pool
+
+import "slices"
+
+// unconfigured is why a source that is gone cannot be used.
+const unconfigured = "it is no longer configured"
+
+// Reload puts new options into force for what begins from now on. Sessions that are open stay open, unless their
+// source is gone; what waits for such a source goes to others. On error nothing has changed. Logger is not changed.
+func (p *Pool) Reload(opts Options) error {
+	if err := fill(&opts); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.apply(opts)
+	p.feed()
+	for _, pa := range p.paths() {
+		if pa.source.gone {
+			pa.vacate()
+		}
+		pa.advance()
+		pa.forget()
+	}
+	return nil
+}
+
+// apply puts opts into force.
+func (p *Pool) apply(opts Options) {
+	kept := make([]*sourceState, 0, len(opts.Sources))
+	for _, s := range opts.Sources {
+		at := slices.IndexFunc(p.sources, func(o *sourceState) bool { return o.Source == s })
+		if at >= 0 {
+			kept = append(kept, p.sources[at])
+			continue
+		}
+		kept = append(kept, newSourceState(s))
+	}
+	for _, old := range p.sources {
+		old.gone = !slices.Contains(kept, old)
+	}
+	p.base = DefaultLimits().With(opts.Limits)
+	opts.Sources, opts.Limits = nil, nil // They are the caller's.
+	p.opts, p.sources = opts, kept
+	for _, s := range p.sites {
+		s.limits = p.limitsFor(s.provider)
+	}
+}
+
+// vacate ends the idle sessions of a path whose source is gone, and hands on what waits. Busy ones take no more.
+func (pa *path) vacate() {
+	for _, la := range pa.lanes {
+		for len(la.idle) > 0 {
+			la.idle[0].retire()
+		}
+	}
+	pa.move(unconfigured)
+}

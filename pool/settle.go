@@ -1,0 +1,208 @@
+package pool
+
+import (
+	"errors"
+
+	"github.com/verimails/verimaild/pool/reply"
+	"github.com/verimails/verimaild/pool/smtp"
+)
+
+// settle hands out what came of f. Probes that are to be asked about again go back to the head of the queue.
+func (s *session) settle(f *flight, err error) {
+	p := s.lane.path.pool
+	e, _ := errors.AsType[*smtp.Error](err)
+	s.transactions += len(f.batches)
+	if f.answered() {
+		s.answered = true
+		s.lane.barren = 0
+	}
+	var back []*probe
+	switch {
+	case err != nil && e == nil:
+		back = s.unsayable(f, err)
+	case e != nil && !e.Sent && !f.answered():
+		back = s.unsent(f)
+	default:
+		p.total.Transactions += int64(len(f.batches))
+		p.total.Flights++
+		back = s.results(f, e)
+	}
+	s.lane.requeue(back)
+}
+
+// requeue puts probes back to the head of the queue, except for those that nobody waits for any more.
+func (la *lane) requeue(probes []*probe) {
+	if len(probes) == 0 {
+		return
+	}
+	la.queue.requeue(probes)
+	for _, pr := range probes {
+		pr.abandon()
+	}
+	switch pa := la.path; {
+	case pa.pool.halted:
+		la.failAll(&Outcome{Stage: smtp.StageConnect, Failure: FailClosed, Detail: stopping})
+	case pa.source.gone:
+		pa.move(unconfigured)
+	}
+}
+
+// unsayable settles a flight in which some path could not be sent. Nothing was, and nobody says which path it is:
+// each recipient has to be asked about by itself.
+func (s *session) unsayable(f *flight, err error) []*probe {
+	s.transactions -= len(f.batches)
+	if f.size() == 1 {
+		o := s.outcome(smtp.StageRCPT)
+		o.Failure, o.Detail = FailInternal, err.Error()
+		f.batches[0].probes[0].finish(&o)
+		return nil
+	}
+	s.single = true
+	return s.unsent(f)
+}
+
+// unsent takes back a flight of which nothing left this host.
+func (s *session) unsent(f *flight) []*probe {
+	var back []*probe
+	for i := range f.batches {
+		for _, pr := range f.batches[i].probes {
+			pr.sends--
+			back = append(back, pr)
+		}
+	}
+	return back
+}
+
+// results settles a flight that was sent. It returns the probes that are to be asked about again.
+func (s *session) results(f *flight, e *smtp.Error) []*probe {
+	doubtful := e != nil && e.Doubtful
+	if s.pipelined() && (f.confused() || e != nil && e.Kind == smtp.KindTimeout && f.partly()) {
+		// Commands that came together were not all understood: they have to be sent one by one.
+		s.lane.path.pool.learnLocked(s.host, brokenPipelining)
+		s.retiring, doubtful = true, true
+	}
+	if s.lane.path.pace.odd(f.slowest()) {
+		s.retiring = true
+	}
+	var back []*probe
+	for i := range f.batches {
+		b := &f.batches[i]
+		switch {
+		case doubtful:
+			back = s.again(back, b.probes, s.unbelieved(f, b, e))
+		case b.refused():
+			back = s.mailRefused(back, f, b)
+		default:
+			back = s.answers(back, f, b, e)
+		}
+	}
+	return back
+}
+
+// mailRefused settles a transaction whose MAIL was refused. That is about the sender or the source, never about a
+// mailbox: it is the answer for all its recipients, and for whatever waits to be told the same at the path.
+// Only a session that took the sender before can be what it is about.
+func (s *session) mailRefused(back []*probe, f *flight, b *batch) []*probe {
+	s.retiring = true
+	o := s.outcome(smtp.StageMAIL)
+	o.sent(f, b)
+	o.Reply, o.At, o.Meaning = b.mail.reply, b.mail.reply.At, b.mail.meaning
+	if s.welcome && (o.Reply.Code == 421 || o.Meaning.Scope == reply.ScopeSession) {
+		return s.again(back, b.probes, o)
+	}
+	for _, pr := range b.probes {
+		pr.finish(&o)
+	}
+	if !b.utf8() { // With SMTPUTF8, the parameter may be what was refused.
+		s.lane.path.failAll(&o)
+	}
+	return back
+}
+
+// answers hands out the replies of b, and appends to back the probes that are to be asked about again.
+func (s *session) answers(back []*probe, f *flight, b *batch, e *smtp.Error) []*probe {
+	s.welcome = s.welcome || b.mail.reply.Positive()
+	for i, pr := range b.probes {
+		r := &b.replies[i]
+		if r.reply.Code == 0 {
+			return s.again(back, b.probes[i:], s.lost(f, b, e))
+		}
+		s.tally(r)
+		o := s.outcome(smtp.StageRCPT)
+		o.sent(f, b)
+		o.rcptAt = r.at
+		o.Reply, o.At, o.Meaning = r.reply, r.reply.At, r.meaning
+		if s.concerned(f, &o, i) {
+			back = s.again(back, b.probes[i:i+1], o)
+			continue
+		}
+		pr.finish(&o)
+	}
+	return back
+}
+
+// tally counts an answered RCPT.
+func (s *session) tally(r *sentReply) {
+	total := &s.lane.path.pool.total
+	total.Recipients++
+	if !r.reply.Positive() {
+		total.Refusals++
+		s.refusals++
+	}
+}
+
+// concerned reports whether o, the reply to the nth recipient of a transaction, is about the transaction or the
+// session and not about the recipient, and draws the consequence.
+func (s *session) concerned(f *flight, o *Outcome, n int) bool {
+	pa := s.lane.path
+	tooMany := o.Meaning.Detail == reply.DetailTooManyRcpts
+	switch {
+	case tooMany && n > 0: // It takes that many; the rest goes in another transaction, without blame.
+		pa.recipients = min(n, pa.batch())
+		return true
+	case tooMany && s.transactions == len(f.batches): // One is too many on a fresh session: it is about a rate.
+		return false
+	case o.Meaning.Scope == reply.ScopeSession, o.Reply.Code == 421:
+		s.retiring = true
+		return true
+	default:
+		return false
+	}
+}
+
+// again appends probes to back, which are asked about once more, and gives those o that have had their second time.
+func (s *session) again(back, probes []*probe, o Outcome) []*probe {
+	for _, pr := range probes {
+		if pr.sends < maxSends {
+			back = append(back, pr)
+		} else {
+			pr.finish(&o)
+		}
+	}
+	return back
+}
+
+// lost begins the outcome of recipients of b to which there was no reply, because of e.
+func (s *session) lost(f *flight, b *batch, e *smtp.Error) Outcome {
+	o := s.outcome(smtp.StageRCPT)
+	o.sent(f, b)
+	if s.pipelined() {
+		o.rcptAt = f.at
+		if o.mail.at.IsZero() {
+			o.mail.at = f.at
+		}
+	}
+	o.end(e, f.reader)
+	return o
+}
+
+// unbelieved is lost for recipients of b to which there may have been replies, or not.
+func (s *session) unbelieved(f *flight, b *batch, e *smtp.Error) Outcome {
+	o := s.lost(f, b, e)
+	o.mail.reply = smtp.Reply{}
+	if o.Failure == FailNone || e == nil {
+		o.Stage, o.Reply, o.Meaning = smtp.StageRCPT, smtp.Reply{}, reply.Meaning{}
+		o.Failure, o.Detail = FailProtocol, "replies and commands were out of step"
+	}
+	return o
+}
