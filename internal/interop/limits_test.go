@@ -101,3 +101,28 @@ func TestEximManyTransactions(t *testing.T) {
 	}
 	checkManners(t, sessions, manners{questions: len(known), maxRefused: 3})
 }
+
+// TestSendmailConnectionRate has verimaild dial more often than Debian's sendmail allows a stranger (ClientRate: 10 a
+// minute): from the 11th session on it greets with 421. Nobody may be called dead, or alive, for that.
+func TestSendmailConnectionRate(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.sendmail.test", "sendmail.test")
+	r := startSendmail(t, n, "mx.sendmail.test", addr, "sendmail.test\n", "")
+	d := startDaemon(t, n, "  limits: {sessions: 4, recipients_per_transaction: 1, transactions_per_session: 1}\n")
+	answers := askAll(t, d, rows("unknown", crowd("nobody", "sendmail.test", 16),
+		"undeliverable/mailbox_not_found/address or unknown/source_rate_limited/source"))
+	d.stop(t)
+	limited := 0
+	for _, a := range answers {
+		if a.Reason == "source_rate_limited" {
+			limited++
+			if a.RetryAt.IsZero() {
+				t.Errorf("verify(%q).retry_at is missing; a rate limit passes", a.Email)
+			}
+		}
+	}
+	if limited == 0 {
+		t.Errorf("sendmail limited nobody; this test has to dial more often:\n%s", r.log)
+	}
+}

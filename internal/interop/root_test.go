@@ -60,8 +60,10 @@ func newRoot(t testing.TB, packages []string, accounts, accountGroups string) *r
 	r.write(t, "etc/passwd", users+accounts)
 	r.write(t, "etc/group", groups+accountGroups)
 	r.write(t, "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\nservices: files\n")
+	r.write(t, "etc/resolv.conf", "nameserver 127.255.255.1\noptions attempts:1\n") // Where nobody listens.
 	r.write(t, "etc/services", "smtp 25/tcp mail\nsubmission 587/tcp\nauth 113/tcp\n")
 	r.write(t, "etc/protocols", "tcp 6 TCP\nudp 17 UDP\n")
+	r.write(t, "dev/null", "") // What the device is mounted on.
 	r.log = newSystemLog(t, r.path("dev/log"))
 	return r
 }
@@ -125,12 +127,27 @@ func (r *root) command(t testing.TB, argv ...string) *exec.Cmd {
 	return cmd
 }
 
-// run runs a command in the root to its end, and returns what it printed.
+// run runs a command in the root to its end, and returns its standard output.
 func (r *root) run(t testing.TB, argv ...string) string {
 	t.Helper()
-	out, err := r.command(t, argv...).CombinedOutput()
+	return r.runInput(t, "dev/null", argv...)
+}
+
+// runInput does so with a file of the root as standard input.
+func (r *root) runInput(t testing.TB, input string, argv ...string) string {
+	t.Helper()
+	stdin, err := os.Open(r.path(input))
 	if err != nil {
-		t.Fatalf("%s: %v\n%s\n%s", strings.Join(argv, " "), explainNamespace(err), out, r.log)
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	var stderr strings.Builder
+	cmd := r.command(t, argv...)
+	cmd.Stdin = stdin
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s\n%s", strings.Join(argv, " "), explainNamespace(err), stderr.String(), r.log)
 	}
 	return string(out)
 }
