@@ -26,66 +26,64 @@ type edge struct {
 
 // trie is an automaton in the making.
 type trie struct {
-	next []map[byte]int32
+	next [][]edge // By node.
 	outs [][]int32
 }
 
 func newTrie() *trie {
-	return &trie{next: []map[byte]int32{nil}, outs: [][]int32{nil}}
+	return &trie{next: make([][]edge, 1), outs: make([][]int32, 1)}
 }
 
 // add makes the automaton report id where text ends.
 func (t *trie) add(text string, id int32) {
 	n := int32(0)
 	for i := range len(text) {
-		to, ok := t.next[n][text[i]]
-		if !ok {
-			to = int32(len(t.next))
-			if t.next[n] == nil {
-				t.next[n] = make(map[byte]int32, 1)
-			}
-			t.next[n][text[i]] = to
-			t.next, t.outs = append(t.next, nil), append(t.outs, nil)
-		}
-		n = to
+		n = t.child(n, text[i])
 	}
 	t.outs[n] = append(t.outs[n], id)
+}
+
+// child is the node after n by byte b, made on first use.
+func (t *trie) child(n int32, b byte) int32 {
+	for _, e := range t.next[n] {
+		if e.b == b {
+			return e.to
+		}
+	}
+	to := int32(len(t.next))
+	t.next[n] = append(t.next[n], edge{to: to, b: b})
+	t.next, t.outs = append(t.next, nil), append(t.outs, nil)
+	return to
 }
 
 // build lays the trie out flat and links each node to its suffix, breadth first.
 func (t *trie) build() *automaton {
 	a := &automaton{nodes: make([]node, len(t.next))}
-	for b := range 256 {
-		a.root[b] = t.next[0][byte(b)]
+	for _, e := range t.next[0] {
+		a.root[e.b] = e.to
 	}
-	queue := make([]int32, 0, len(t.next))
-	queue = append(queue, 0)
-	for len(queue) > 0 {
-		n := queue[0]
-		queue = queue[1:]
+	queue := make([]int32, 1, len(t.next))
+	for i := 0; i < len(queue); i++ {
+		n := queue[i]
 		nd := &a.nodes[n]
 		nd.out, nd.outCount = int32(len(a.outs)), int32(len(t.outs[n]))
 		a.outs = append(a.outs, t.outs[n]...)
-		nd.report = n
-		if nd.outCount == 0 {
-			nd.report = a.nodes[nd.fail].report
-		}
 		nd.further = a.nodes[nd.fail].report
+		nd.report = nd.further
+		if nd.outCount > 0 {
+			nd.report = n
+		}
 		nd.edge = int32(len(a.edges))
-		for b := range 256 {
-			to, ok := t.next[n][byte(b)]
-			if !ok {
-				continue
-			}
-			if nd.first.to == 0 {
-				nd.first = edge{to: to, b: byte(b)}
+		for j, e := range t.next[n] {
+			if j == 0 {
+				nd.first = e
 			} else {
-				a.edges = append(a.edges, edge{to: to, b: byte(b)})
+				a.edges = append(a.edges, e)
 			}
 			if n != 0 {
-				a.nodes[to].fail = a.step(nd.fail, byte(b))
+				a.nodes[e.to].fail = a.step(nd.fail, e.b)
 			}
-			queue = append(queue, to)
+			queue = append(queue, e.to)
 		}
 		nd.edges = int32(len(a.edges)) - nd.edge
 	}

@@ -30,7 +30,7 @@ func delay(text []byte) time.Duration {
 
 // inNumber reports whether a digit after c is not the first of its number, or belongs to a word or a code.
 func inNumber(c byte) bool {
-	return kinds[c] == isLetter || c == '.' || c == '-' || c == '_' || c == '#'
+	return c < 0x80 && kinds[c] == isLetter || c == '.' || c == '-' || c == '_' || c == '#'
 }
 
 // number reads the digits at the start of b. A number of more than six digits is no delay.

@@ -89,7 +89,9 @@ func (s *scan) address(b []byte, at int) {
 	if i := bytes.Index(b[at:end], []byte("..")); i >= 0 {
 		end = at + i
 	}
-	s.raise(s.t.signs[signAddress])
+	if end-start > 1 {
+		s.raise(s.t.signs[signAddress])
+	}
 	s.rest(b[:start])
 	s.rest(b[end:])
 }

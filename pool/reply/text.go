@@ -41,7 +41,8 @@ func (t *Table) cutInWord(b []byte, next string) bool {
 	if space := bytes.LastIndexAny(b, " \x01<>()\""); kinds[next[0]] != isOther && bytes.Contains(b[space+1:], []byte("://")) {
 		return true
 	}
-	if isDigit(left[len(left)-1]) && (isDigit(next[0]) || next[0] == '.' && len(next) > 1 && isDigit(next[1])) {
+	code := len(left) == 3 && len(next) > 1 && next[1] == '.' // A reply code before an enhanced one.
+	if !code && isDigit(left[len(left)-1]) && (isDigit(next[0]) || next[0] == '.' && len(next) > 1 && isDigit(next[1])) {
 		return true
 	}
 	if n == 0 || len(left)+n > maxWord {

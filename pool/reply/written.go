@@ -11,6 +11,11 @@ import (
 // reply code gets the plainest code of its class; one that has neither keeps the code 0.
 func ParseReply(code int, enhanced, text string) smtp.Reply {
 	r := smtp.ParseReplyText(code, enhanced, text)
+	if head, rest, ok := strings.Cut(strings.TrimSpace(text), " "); ok && r.Code == 0 && r.Enhanced.Class == 0 {
+		if beheaded := smtp.ParseReplyText(0, head, rest); beheaded.Enhanced.Class != 0 {
+			r = beheaded
+		}
+	}
 	if r.Code == 0 && r.Enhanced.Class != 0 {
 		r.Code = int(r.Enhanced.Class)*100 + 50
 	}
