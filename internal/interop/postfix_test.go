@@ -74,6 +74,13 @@ type postfix struct {
 func startPostfix(t testing.TB, n *network, p postfix) *root {
 	t.Helper()
 	r := newRoot(t, postfixPackages, postfixUsers, postfixGroup)
+	runPostfix(t, n, r, p)
+	return r
+}
+
+// runPostfix does so in a root that is there.
+func runPostfix(t testing.TB, n *network, r *root, p postfix) {
+	t.Helper()
 	makePostfixSpool(t, r)
 	r.write(t, "etc/hosts", n.hostsFile())
 	r.write(t, "etc/postfix/domains", p.domains)
@@ -86,7 +93,6 @@ func startPostfix(t testing.TB, n *network, p postfix) *root {
 	r.write(t, "etc/postfix/master.cf", fmt.Sprintf(postfixMaster, p.addr, p.master))
 	r.start(t, "/usr/lib/postfix/sbin/master", "-i")
 	n.waitForGreeting(t, r, p.addr)
-	return r
 }
 
 // makePostfixSpool does what Postfix's own post-install script would.
