@@ -80,7 +80,7 @@ func smallWorld(t *testing.T, change ...func(*mailworld.Host)) *mailworld.World 
 }
 
 // shortDir is a temporary directory whose path leaves room for a socket's name.
-func shortDir(t *testing.T) string {
+func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "vm")
 	if err != nil {
@@ -109,7 +109,7 @@ egress:
 }
 
 // load reads a configuration from text, as from a file in dir.
-func load(t *testing.T, dir, text string) *config.Config {
+func load(t testing.TB, dir, text string) *config.Config {
 	t.Helper()
 	path := filepath.Join(dir, "verimaild.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
