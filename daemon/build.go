@@ -19,7 +19,7 @@ import (
 // openStores opens the two databases; from then on the state directory is ours.
 func (d *Daemon) openStores() error {
 	s, err := store.Open(store.Options{
-		Dir: d.cfg.StateDir, InMemory: d.sandbox != nil, Logger: d.log.Named("store"),
+		Dir: d.cfg.StateDir, InMemory: d.sandbox != nil, Logger: d.log,
 	})
 	if err != nil {
 		return err

@@ -195,8 +195,11 @@ func (d *Daemon) Failed() <-chan error { return d.serving }
 // Socket is the path of the socket.
 func (d *Daemon) Socket() string { return d.boot.Socket.Path }
 
-// PoolStats is a picture of the pool; the zero picture if there is none.
-func (d *Daemon) PoolStats() pool.Stats {
+// PoolStats is a picture of the pool.
+type PoolStats = pool.Stats
+
+// PoolStats takes a picture of the pool; it is the zero picture if there is none.
+func (d *Daemon) PoolStats() PoolStats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.pool == nil {

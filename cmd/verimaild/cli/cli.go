@@ -42,13 +42,36 @@ type stdio struct {
 	out, err io.Writer
 }
 
-// Main runs one command and returns its exit code. It ends early on SIGINT and SIGTERM.
+// Main runs one command and returns its exit code. The first SIGINT or SIGTERM ends it in good order, the second at once.
 func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop)
 	root := newRoot(stdio{in, out, errOut})
+	began := false
+	adopt(root, &began)
 	root.SetArgs(args)
-	return exitCode(root.ExecuteContext(ctx), errOut)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !began {
+		err = usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	}
+	return exitCode(err, errOut)
+}
+
+// adopt notes in began that a command of the tree runs: what goes wrong before that is a fault of the command line. A
+// command that only has others below it shows its help.
+func adopt(cmd *cobra.Command, began *bool) {
+	run := cmd.RunE
+	if run == nil {
+		run = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		*began = true
+		return run(cmd, args)
+	}
+	for _, c := range cmd.Commands() {
+		adopt(c, began)
+	}
 }
 
 // newRoot is the command tree.
@@ -59,19 +82,14 @@ func newRoot(io stdio) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return cmd.Help()
-		},
 	}
 	root.SetIn(io.in)
 	root.SetOut(io.out)
 	root.SetErr(io.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newServeCmd(io), newVerifyCmd(io), newExplainCmd(io), newConfigCmd(io), newDemoCmd(io), newVersionCmd(io),
 	)
-	root.AddCommand(newCacheCmd(io), newDomainCmd(io))
 	root.AddCommand(newCacheCmd(io), newDomainCmd(io))
 	return root
 }

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -22,7 +24,8 @@ func newDemoCmd(io stdio) *cobra.Command {
 		Use:   "demo",
 		Short: "Verify a sample list against an embedded world of mail servers",
 		Long: `Start a small world of mail servers on loopback and a daemon on a temporary socket, verify a list of
-addresses through the socket as an application would, and show what came of it.`,
+addresses through the socket as an application would, and show what came of it. It needs no root, no network and
+no configuration, and takes some seconds.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), io, keep) },
 	}
@@ -33,7 +36,8 @@ addresses through the socket as an application would, and show what came of it.`
 // demo runs the main job from end to end.
 func demo(ctx context.Context, io stdio, keep bool) error {
 	cfg := config.Default(false, nil)
-	d, stop, err := startPrivate(ctx, daemon.Options{Config: cfg, Sandbox: true, Logger: zap.NewNop()})
+	cfg.Sandbox.Memory = true
+	d, stop, err := startPrivate(ctx, daemon.Options{Config: cfg, Sandbox: true, Logger: zap.NewNop()}, io)
 	if err != nil {
 		return err
 	}
@@ -42,85 +46,164 @@ func demo(ctx context.Context, io stdio, keep bool) error {
 	defer c.CloseIdleConnections()
 
 	samples := demoSamples()
-	addrs := make([]string, len(samples))
-	for i, s := range samples {
-		addrs[i] = s.Address
-	}
-	fmt.Fprintf(io.out, "Asking about %d addresses in the sandbox, through %s\n\n", len(addrs), d.Socket())
+	fmt.Fprintf(io.out, "A daemon, and some %d mail servers on 127.0.0.0/8 for it to ask; nothing leaves this machine.\n"+
+		"Asking it about %d addresses through its socket, as an application would …\n\n", len(daemon.Samples()), len(samples))
 	start := time.Now()
-	var answers []apitype.Answer
-	opts := client.VerifyOptions{Deadline: demoDeadline}
-	for a, err := range inOrder(ctx, &c, addrs, opts) {
-		if err != nil {
-			return err
-		}
-		answers = append(answers, a)
+	answers, err := demoAsk(ctx, &c, addressesOf(samples))
+	if err != nil {
+		return err
 	}
-	demoTable(io, answers)
+	took := time.Since(start)
+	demoTable(io, samples, answers)
 	demoDialogue(io, answers)
-	demoPool(io, d, len(answers), time.Since(start))
+	demoPool(io, d.PoolStats(), len(answers), took)
+	if err := demoAgain(ctx, io, &c, answers); err != nil {
+		return err
+	}
 	if !keep {
+		fmt.Fprintln(io.out, "\nTo ask it yourself: verimaild demo --keep")
 		return nil
 	}
-	fmt.Fprintf(io.out, "\nServing until Ctrl-C. Ask it yourself:\n  curl --unix-socket %s 'http://localhost/v1/verify?email=ada@sandbox.test'\n", d.Socket())
+	fmt.Fprintf(io.out, "\nServing until Ctrl-C. Ask it yourself, from another terminal:\n"+
+		"  curl --unix-socket %[1]s 'http://localhost/v1/verify?email=ada@sandbox.test'\n"+
+		"  verimaild verify --explain --socket %[1]s ada@sandbox.test anyone@greylist.sandbox.test\n", d.Socket())
 	<-ctx.Done()
 	return nil
 }
 
-// demoDeadline is short, so that the addresses whose servers stay silent do not hold up the show.
-const demoDeadline = 8 * time.Second
+// demoDeadline is beyond what any of the samples takes.
+const demoDeadline = 12 * time.Second
 
-// demoSamples is the sandbox's addresses, and some that need no mail server.
-func demoSamples() []daemon.Sample {
-	samples := slices.Clone(daemon.Samples())
-	for _, a := range []string{"not an address", "ada@gmial.com", "grace@sandbox.test", "linus@catchall.sandbox.test"} {
-		samples = append(samples, daemon.Sample{Address: a})
+// demoAsk asks about all addresses.
+func demoAsk(ctx context.Context, c *client.Client, addrs []string) ([]apitype.Answer, error) {
+	var answers []apitype.Answer
+	for a, err := range inOrder(ctx, c, addrs, client.VerifyOptions{Deadline: demoDeadline}) {
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, a)
 	}
-	return samples
+	return answers, nil
 }
 
-// demoTable prints every answer, by verdict, and a count.
-func demoTable(io stdio, answers []apitype.Answer) {
-	sorted := slices.Clone(answers)
-	order := []string{apitype.Deliverable, apitype.Risky, apitype.Undeliverable, apitype.Unknown}
-	slices.SortStableFunc(sorted, func(a, b apitype.Answer) int {
-		return slices.Index(order, a.Verdict) - slices.Index(order, b.Verdict)
+// shownInFull is the sample whose dialogue is shown.
+const shownInFull = "anyone@starttls.sandbox.test"
+
+// demoNames are the addresses of the sandbox that make a list such as an application has, of everything some: what is
+// before the @ of sandbox.test, and what is before .sandbox.test.
+var (
+	demoNames   = "deliverable ada ada+news slow+3s jürgen busy nobody full disabled moved refused greylisted tempfail cannotverify info"
+	demoDomains = "catchall nullmx notfound unroutable dnsfailure unverifiable suppressed blocked noptr ratelimited " +
+		"harvest senderrefused greylist busy refused disconnected starttls nopipelining"
+)
+
+// demoSamples is a choice of the sandbox's addresses, and some that need no mail server.
+func demoSamples() []daemon.Sample {
+	wanted := map[string]bool{}
+	for _, name := range strings.Fields(demoNames) {
+		wanted[name+"@sandbox.test"] = true
+	}
+	for _, name := range strings.Fields(demoDomains) {
+		wanted["anyone@"+name+".sandbox.test"] = true
+	}
+	samples := slices.DeleteFunc(slices.Clone(daemon.Samples()), func(s daemon.Sample) bool { return !wanted[s.Address] })
+	return append(samples,
+		daemon.Sample{Address: "not an address", Meaning: "No question for any server."},
+		daemon.Sample{Address: "ada@gmial.com", Meaning: "Outside this world."})
+}
+
+func addressesOf(samples []daemon.Sample) []string {
+	addrs := make([]string, len(samples))
+	for i, s := range samples {
+		addrs[i] = s.Address
+	}
+	return addrs
+}
+
+// verdicts are the four, in the order in which they are shown.
+var verdicts = []string{apitype.Deliverable, apitype.Risky, apitype.Undeliverable, apitype.Unknown}
+
+// demoTable prints every answer by verdict and reason, beside what is behind the address.
+func demoTable(io stdio, samples []daemon.Sample, answers []apitype.Answer) {
+	type row struct {
+		apitype.Answer
+		behind string
+	}
+	rows := make([]row, len(answers))
+	for i, a := range answers {
+		rows[i] = row{a, samples[i].Meaning}
+		if a.DidYouMean != "" {
+			rows[i].behind = "Did you mean " + a.DidYouMean + "? " + rows[i].behind
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int {
+		return cmp.Or(slices.Index(verdicts, a.Verdict)-slices.Index(verdicts, b.Verdict), cmp.Compare(a.Reason, b.Reason))
 	})
 	count := map[string]int{}
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "VERDICT\tREASON\tABOUT THE\tADDRESS")
-	for _, a := range sorted {
-		count[a.Verdict]++
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.Verdict, a.Reason, a.Subject, printable(a.Email))
+	fmt.Fprintln(w, "VERDICT\tREASON\tADDRESS\tWHAT IS BEHIND IT")
+	for _, r := range rows {
+		count[r.Verdict]++
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Verdict, r.Reason, printable(r.Email), shorten(r.behind))
 	}
-	w.Flush()
+	_ = w.Flush() // As with every write to standard output.
 	fmt.Fprintln(io.out)
-	for _, v := range order {
-		fmt.Fprintf(io.out, "%d %s   ", count[v], v)
+	for i, v := range verdicts {
+		fmt.Fprintf(io.out, "%s%d %s", []string{"", ", ", ", ", " and "}[i], count[v], v)
 	}
-	fmt.Fprintln(io.out)
+	fmt.Fprintln(io.out, ". What cannot be known is unknown, with the reason and the time to ask again.")
 }
 
-// demoDialogue prints the whole way to one answer: the first that took a control probe.
+// shorten cuts a sentence at a word, so that a row stays a line.
+func shorten(s string) string {
+	const most = 60
+	if len(s) <= most {
+		return s
+	}
+	cut := strings.LastIndexByte(s[:most], ' ')
+	return strings.TrimRight(s[:cut], " ,:;") + " …"
+}
+
+// demoDialogue prints the whole way to one answer, which took a control probe.
 func demoDialogue(io stdio, answers []apitype.Answer) {
-	at := slices.IndexFunc(answers, func(a apitype.Answer) bool {
-		return a.Reason == "mailbox_accepted" && len(a.Evidence) == 2
-	})
+	at := slices.IndexFunc(answers, func(a apitype.Answer) bool { return a.Email == shownInFull })
 	if at < 0 {
 		return
 	}
-	fmt.Fprintln(io.out, "\nOne of them, with what was said:")
-	fmt.Fprintln(io.out)
+	fmt.Fprint(io.out, "\nOne of them, with all that was said:\n\n")
 	renderExplained(io.out, &answers[at])
 }
 
 // demoPool prints what the pool did.
-func demoPool(io stdio, d *daemon.Daemon, answers int, took time.Duration) {
-	st := d.PoolStats()
-	fmt.Fprintf(io.out, "\nThe pool: %d answers in %.1f s; %d sessions opened, %d transactions, %d recipients asked about, %d refused",
-		answers, took.Seconds(), st.SessionsOpened, st.Transactions, st.Recipients, st.Refusals)
+func demoPool(io stdio, st daemon.PoolStats, answers int, took time.Duration) {
+	fmt.Fprintf(io.out, "\nThe pool: %d answers in %.1f s; %d sessions opened, %d transactions, %d recipients asked about (controls\n"+
+		"included), %d of them refused", answers, took.Seconds(), st.SessionsOpened, st.Transactions, st.Recipients, st.Refusals)
 	if st.SessionsOpened > 0 {
 		fmt.Fprintf(io.out, "; %.1f recipients a session", float64(st.Recipients)/float64(st.SessionsOpened))
 	}
 	fmt.Fprintln(io.out, ". Never a message, always QUIT.")
+}
+
+// demoAgain asks once more about what is known now.
+func demoAgain(ctx context.Context, io stdio, c *client.Client, answers []apitype.Answer) error {
+	var known []string
+	for _, a := range answers {
+		if a.Verdict != apitype.Unknown {
+			known = append(known, a.Email)
+		}
+	}
+	start := time.Now()
+	again, err := demoAsk(ctx, c, known)
+	if err != nil {
+		return err
+	}
+	took, cached := time.Since(start), 0
+	for _, a := range again {
+		if a.Cached {
+			cached++
+		}
+	}
+	fmt.Fprintf(io.out, "The memory: the %d that are not unknown, asked about again: %d answered from memory, all in %.0f ms.\n",
+		len(known), cached, float64(took.Microseconds())/1000)
+	return nil
 }

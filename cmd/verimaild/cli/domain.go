@@ -107,9 +107,7 @@ func renderDomain(w io.Writer, r *apitype.DomainRecord) {
 	}
 	if h := r.Habit; h != nil {
 		row("habit", "%s, %s", habit(h), age(h.AgeS, h.Freshness, h.ExpiresAt))
-		for i := range h.Evidence {
-			renderEvidence(w, &h.Evidence[i])
-		}
+		renderAll(w, h.Evidence)
 	}
 	if !r.ContradictedAt.IsZero() {
 		row("found wrong", "a habit on record, at %s", r.ContradictedAt.Format(time.RFC3339))

@@ -80,16 +80,16 @@ func renderExplained(w io.Writer, a *apitype.Answer) {
 	if a.Provider != "" {
 		row("provider", "%s, mode %s: %s", a.Provider, a.ProviderMode, a.ProviderNote)
 	}
-	row("accept-all", "%s", acceptAll(a))
+	if a.AcceptAll != "" {
+		row("accept-all", "%s", acceptAll(a))
+	}
 	if a.Cached {
 		row("remembered", "from %s", a.CheckedAt.Format(time.RFC3339))
 	}
 	if !a.RetryAt.IsZero() {
 		row("ask again", "%s", a.RetryAt.Format(time.RFC3339))
 	}
-	for i := range a.Evidence {
-		renderEvidence(w, &a.Evidence[i])
-	}
+	renderAll(w, a.Evidence)
 	row("took", "%d ms", a.TookMS)
 }
 
@@ -116,37 +116,51 @@ func hosts(d *apitype.Domain) string {
 	return strings.Join(out, ", ")
 }
 
-// renderEvidence prints one dialogue and how its reply was read.
-func renderEvidence(w io.Writer, e *apitype.Evidence) {
+// renderAll prints every dialogue.
+func renderAll(w io.Writer, evidence []apitype.Evidence) {
+	var said []apitype.Line
+	for i := range evidence {
+		renderEvidence(w, &evidence[i], said)
+		said = evidence[i].Dialogue
+	}
+}
+
+// renderEvidence prints one dialogue and how its reply was read. What is in said, the dialogue before it, was said
+// once on the session that both share, and is not printed again.
+func renderEvidence(w io.Writer, e *apitype.Evidence, said []apitype.Line) {
 	what := "asked"
 	if e.Control {
 		what = "control"
 	}
-	secured := "in clear"
-	if e.TLS != "" {
-		secured = "over " + e.TLS
-	}
-	fmt.Fprintf(w, "  %-12s %s", what, e.MX)
+	fmt.Fprintf(w, "  %-12s %s", what, printable(e.MX))
 	if e.IP != "" {
 		fmt.Fprintf(w, " [%s]", e.IP)
 	}
-	fmt.Fprintf(w, " from source %s, %s\n", e.Source, secured)
-	var start time.Time
-	for _, l := range e.Dialogue {
-		if start.IsZero() {
-			start = l.At
-		}
+	fmt.Fprintf(w, " from source %s, ", e.Source)
+	shared := 0
+	for shared < min(len(said), len(e.Dialogue)) && said[shared] == e.Dialogue[shared] {
+		shared++
+	}
+	switch {
+	case shared > 0:
+		fmt.Fprintln(w, "on the same session")
+	case e.TLS != "":
+		fmt.Fprintf(w, "over %s\n", e.TLS)
+	default:
+		fmt.Fprintln(w, "in clear")
+	}
+	for _, l := range e.Dialogue[shared:] {
 		arrow := "<"
 		if l.From == apitype.FromClient {
 			arrow = ">"
 		}
-		fmt.Fprintf(w, "    %8.3fs %s %s\n", l.At.Sub(start).Seconds(), arrow, printable(l.Text))
+		fmt.Fprintf(w, "    %8.3fs %s %s\n", l.At.Sub(e.Dialogue[0].At).Seconds(), arrow, printable(l.Text))
 	}
 	if e.Code == 0 {
 		fmt.Fprintf(w, "  %-12s at %s: %s\n", "failed", e.Stage, printable(e.Text))
 		return
 	}
-	fmt.Fprintf(w, "  %-12s %s, about the %s (rule %s)\n", "read as", e.Class, e.Scope, e.Rule)
+	fmt.Fprintf(w, "  %-12s %s, about the %s (rule %s)\n", "read as", e.Class, strings.ReplaceAll(e.Scope, "_", " at the "), e.Rule)
 }
 
 // printable keeps what others have written from steering the terminal.

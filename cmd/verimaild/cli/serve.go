@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -38,13 +39,13 @@ verimaild/verimaild.yaml in the XDG configuration directory; with none, the defa
 
 // serve runs a daemon until ctx is done.
 func serve(ctx context.Context, cfg *config.Config, path string, sandbox bool) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // Before the daemon is made: a reload that comes early must not end it.
+	defer signal.Stop(hup)
 	d, err := daemon.New(daemon.Options{Config: cfg, Sandbox: sandbox})
 	if err != nil {
 		return err
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	detached := context.WithoutCancel(ctx) // The signal stops the daemon by Stop, in its order.
 	if err := d.Start(detached); err != nil {
 		return err
@@ -54,7 +55,7 @@ func serve(ctx context.Context, cfg *config.Config, path string, sandbox bool) e
 		case <-hup:
 			d.ReloadFrom(detached, func() (*config.Config, error) { return config.Load(path, os.Environ()) })
 		case err := <-d.Failed():
-			return err
+			return errors.Join(err, d.Stop(detached))
 		case <-ctx.Done():
 			return d.Stop(detached)
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -58,7 +59,7 @@ func verify(ctx context.Context, io stdio, f *verifyFlags, addrs []string) error
 	}
 	c := client.Client{Socket: f.socket}
 	if f.local {
-		stop, socket, err := startLocal(ctx, f.config, f.sender)
+		stop, socket, err := startLocal(ctx, io, f.config, f.sender)
 		if err != nil {
 			return err
 		}
@@ -69,6 +70,9 @@ func verify(ctx context.Context, io stdio, f *verifyFlags, addrs []string) error
 	opts := client.VerifyOptions{Deadline: f.deadline, Depth: f.depth, Wait: f.wait, Fresh: f.fresh}
 	code := exitOK
 	for answer, err := range inOrder(ctx, &c, addrs, opts) {
+		if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusBadRequest {
+			return usageError{err} // An address is never refused, so it is a flag.
+		}
 		if err != nil {
 			return err
 		}
