@@ -119,6 +119,17 @@ func (r *rig) wantSessions(host string, n int) {
 	}
 }
 
+// wantAskedAtMost holds the number of times that any recipient was named to a host.
+func (r *rig) wantAskedAtMost(n int) {
+	r.t.Helper()
+	times := map[string]int{}
+	for _, path := range r.world.Recipients("") {
+		if times[path]++; times[path] == n+1 {
+			r.t.Errorf("%s was asked about more than %d times", path, n)
+		}
+	}
+}
+
 // oneHost is a world with one host for a.test, where ada and bob live.
 func oneHost(h mailworld.Host) mailworld.Spec {
 	h.Name = "mx.a.test"
