@@ -79,7 +79,8 @@ func (h *DomainHabit) appendJSON(b []byte) []byte {
 	}
 	b = appendTri(append(b, `{"accepts_all":`...), h.AcceptsAll)
 	b = appendName(append(b, `,"reason":`...), h.Reason)
-	b = appendList(append(b, `,"evidence":`...), h.Evidence, func(b []byte, e Evidence) []byte { return e.appendJSON(b) })
+	var last stamp
+	b = appendList(append(b, `,"evidence":`...), h.Evidence, func(b []byte, e Evidence) []byte { return e.appendJSON(b, &last) })
 	return appendAge(b, h.CheckedAt, h.ExpiresAt, h.AgeS, h.Freshness)
 }
 

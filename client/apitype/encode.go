@@ -13,6 +13,7 @@ func (a Answer) MarshalJSON() ([]byte, error) { return a.AppendJSON(nil), nil }
 // package promises, and a remembered answer is served in the time that reflection alone would take.
 // A test holds it to the struct tags.
 func (a *Answer) AppendJSON(b []byte) []byte {
+	var last stamp
 	b = appendString(append(b, `{"email":`...), a.Email)
 	b = appendName(append(b, `,"normalized":`...), a.Normalized)
 	b = appendString(append(b, `,"verdict":`...), a.Verdict)
@@ -28,10 +29,10 @@ func (a *Answer) AppendJSON(b []byte) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = a.Evidence[i].appendJSON(b)
+		b = a.Evidence[i].appendJSON(b, &last)
 	}
 	b = strconv.AppendBool(append(b, `],"cached":`...), a.Cached)
-	b = appendTime(append(b, `,"checked_at":`...), a.CheckedAt)
+	b = last.append(append(b, `,"checked_at":`...), a.CheckedAt)
 	b = appendTime(append(b, `,"expires_at":`...), a.ExpiresAt)
 	b = appendTime(append(b, `,"retry_at":`...), a.RetryAt)
 	b = strconv.AppendInt(append(b, `,"took_ms":`...), a.TookMS, 10)
@@ -72,7 +73,7 @@ func (d *Domain) appendJSON(b []byte) []byte {
 	return append(b, "]}"...)
 }
 
-func (e *Evidence) appendJSON(b []byte) []byte {
+func (e *Evidence) appendJSON(b []byte, last *stamp) []byte {
 	b = appendString(append(b, `{"stage":`...), e.Stage)
 	b = strconv.AppendBool(append(b, `,"control":`...), e.Control)
 	b = appendName(append(b, `,"mx":`...), e.MX)
@@ -89,14 +90,14 @@ func (e *Evidence) appendJSON(b []byte) []byte {
 	b = appendString(append(b, `,"text":`...), e.Text)
 	b = appendName(append(b, `,"class":`...), e.Class)
 	b = appendName(append(b, `,"scope":`...), e.Scope)
-	b = appendTime(append(b, `,"at":`...), e.At)
+	b = last.append(append(b, `,"at":`...), e.At)
 	b = appendName(append(b, `,"rule":`...), e.Rule)
 	b = append(b, `,"dialogue":[`...)
 	for i, l := range e.Dialogue {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendTime(append(b, `{"at":`...), l.At)
+		b = last.append(append(b, `{"at":`...), l.At)
 		b = appendString(append(b, `,"from":`...), l.From)
 		b = appendString(append(b, `,"text":`...), l.Text)
 		b = append(b, '}')
@@ -112,12 +113,28 @@ func appendTri(b []byte, v *bool) []byte {
 }
 
 // appendTime appends t in UTC to the millisecond, without trailing zeros; null for the zero time.
-func appendTime(b []byte, t time.Time) []byte {
+func appendTime(b []byte, t time.Time) []byte { return new(stamp).append(b, t) }
+
+// A stamp is where in the JSON the last time was written, and which it was: the lines of a dialogue often share one.
+// The zero stamp is none.
+type stamp struct {
+	ms       int64 // Since 1970.
+	from, to int
+}
+
+func (s *stamp) append(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, "null"...)
 	}
+	ms := t.UnixMilli()
+	if s.to > 0 && s.ms == ms {
+		return append(b, b[s.from:s.to]...)
+	}
+	s.ms, s.from = ms, len(b)
 	b = t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05.999Z07:00")
-	return append(b, '"')
+	b = append(b, '"')
+	s.to = len(b)
+	return b
 }
 
 // appendName appends s as a JSON string; null if it is empty.

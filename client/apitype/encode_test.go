@@ -176,6 +176,23 @@ func TestAppendTime(t *testing.T) {
 	}
 }
 
+// TestStamp: a time is written as if it were the only one, whatever was written before it.
+func TestStamp(t *testing.T) {
+	nine := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	var last stamp
+	var got, want []byte
+	for _, at := range []time.Time{
+		nine, nine, nine.Add(time.Microsecond), nine.Add(time.Millisecond), {}, nine.Add(time.Millisecond), nine,
+		time.Unix(0, 0), time.Unix(0, 0), nine.In(time.FixedZone("CET", 3600)), {}, time.Unix(-1, 0),
+	} {
+		got = last.append(append(got, ' '), at)
+		want = appendTime(append(want, ' '), at)
+	}
+	if string(got) != string(want) {
+		t.Errorf("stamps =\n%s\nwant\n%s", got, want)
+	}
+}
+
 func FuzzAppendString(f *testing.F) {
 	for _, s := range []string{"", "Ada@example.com", "jörg@例え.jp", "a\"b\\c\r\n\t\x00\x1f\x7f", "\xff\xc3\x28", "<&>\u2028", "\xed\xa0\x80"} {
 		f.Add(s)

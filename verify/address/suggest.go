@@ -22,6 +22,9 @@ func Suggest(d Domain) (Domain, bool) {
 	exists := isSuffix(rest)
 	best, bestCost := "", 0
 	for _, target := range wellKnown {
+		if name[0] != target[0] && name[0] != target[1] {
+			continue // As nameCost would find.
+		}
 		want, wantRest, _ := strings.Cut(target, ".")
 		n := nameCost(name, want)
 		if n < 0 {
