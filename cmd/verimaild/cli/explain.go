@@ -9,14 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/verimails/verimaild/pool/provider"
+	"github.com/verimails/verimaild/daemon"
 	"github.com/verimails/verimaild/pool/reply"
 )
 
 // explainOptions are the flags of explain.
 type explainOptions struct {
-	stage, mx, provider string
-	ndjson              bool
+	stage, mx, provider, config string
+	ndjson                      bool
 }
 
 // newExplainCmd is "verimaild explain": what a reply means. It needs no daemon.
@@ -42,16 +42,21 @@ log shows it; a second line may be written as \n. No daemon is needed.`,
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			if o.ndjson {
-				return explainLines(reply.Builtin(), io)
+			rules, err := rulesOf(o.config)
+			if err != nil {
+				return err
 			}
-			return explainOne(reply.Builtin(), io, o, args)
+			if o.ndjson {
+				return explainLines(rules, io)
+			}
+			return explainOne(rules, io, o, args)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.stage, "stage", "rcpt", "the command that was answered: connect, ehlo, starttls, mail, rcpt, rset or quit")
 	f.StringVar(&o.mx, "mx", "", "the domain's mail hosts, separated by commas; they show the provider")
 	f.StringVar(&o.provider, "provider", "", "the provider's id")
+	f.StringVar(&o.config, "config", "", "configuration file whose own rules (replies) come before the built-in ones")
 	f.BoolVar(&o.ndjson, "ndjson", false, `read lines {"id","stage","provider","mx","code","enhanced","text"}, write lines {"id","class","scope","rule"}`)
 	return cmd
 }
@@ -65,7 +70,7 @@ func explainOne(t *reply.Table, std stdio, o explainOptions, args []string) erro
 	if err != nil {
 		return usageError{fmt.Errorf("--stage: %w", err)}
 	}
-	prov, err := findProvider(o.provider, o.mx)
+	prov, err := reply.ProviderOf(o.provider, o.mx)
 	if err != nil {
 		return usageError{fmt.Errorf("--provider: %w", err)}
 	}
@@ -85,19 +90,16 @@ func explainOne(t *reply.Table, std stdio, o explainOptions, args []string) erro
 	return nil
 }
 
-// findProvider returns the id of the provider that is named, or of the one that the mail hosts show.
-func findProvider(id, mx string) (string, error) {
-	if id != "" {
-		if provider.ByID(id) == nil {
-			return "", fmt.Errorf("%q: there is no such provider", id)
-		}
-		return id, nil
+// rulesOf is the rules that read replies: the built-in ones, under those of the configuration file at path, if any.
+func rulesOf(path string) (*reply.Table, error) {
+	if path == "" {
+		return reply.Builtin(), nil
 	}
-	hosts := strings.FieldsFunc(mx, func(r rune) bool { return r == ',' || r == ' ' })
-	if p, _ := provider.Match(hosts); p != nil {
-		return p.ID, nil
+	cfg, err := load(path)
+	if err != nil {
+		return nil, err
 	}
-	return "", nil
+	return daemon.Replies(cfg)
 }
 
 // printExplanation writes e for a person.

@@ -126,7 +126,7 @@ func explainLine(t *reply.Table, line []byte, tooLong bool) (explainOutput, erro
 	// A provider that the table does not know is judged as none: its own rules are all that it would add.
 	prov := in.Provider
 	if prov == "" {
-		prov, _ = findProvider("", string(in.MX))
+		prov, _ = reply.ProviderOf("", string(in.MX))
 	}
 	m := t.Classify(stage, &r, prov)
 	out.Class, out.Scope, out.Rule = m.Class, m.Scope, m.Rule

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"sync"
 	"time"
 
@@ -73,25 +74,33 @@ func verify(ctx context.Context, io stdio, f *verifyFlags, addrs []string) error
 		if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusBadRequest {
 			return usageError{err} // An address is never refused, so it is a flag.
 		}
+		if err == nil {
+			err = f.print(io, &answer)
+		}
 		if err != nil {
 			return err
-		}
-		switch {
-		case f.json:
-			line, err := json.Marshal(answer)
-			if err != nil {
-				return fmt.Errorf("encode answer: %w", err)
-			}
-			fmt.Fprintf(io.out, "%s\n", line)
-		case f.explain:
-			renderExplained(io.out, &answer)
-		default:
-			renderLine(io.out, &answer)
 		}
 		code = worse(code, answer.Verdict)
 	}
 	if code != exitOK {
 		return exitError(code)
+	}
+	return nil
+}
+
+// print prints one answer as the flags want it.
+func (f *verifyFlags) print(io stdio, a *apitype.Answer) error {
+	switch {
+	case f.json:
+		line, err := json.Marshal(a)
+		if err != nil {
+			return fmt.Errorf("encode answer: %w", err)
+		}
+		fmt.Fprintf(io.out, "%s\n", line)
+	case f.explain:
+		renderExplained(io.out, a)
+	default:
+		renderLine(io.out, a)
 	}
 	return nil
 }
