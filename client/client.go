@@ -119,3 +119,10 @@ func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 	return conn, err
 }
+
+// Explain asks what a mail server's reply means by the rules that the daemon has in force.
+func (c *Client) Explain(ctx context.Context, req apitype.ExplainRequest) (apitype.Explanation, error) {
+	var e apitype.Explanation
+	err := c.retry(ctx, func() error { return c.post(ctx, "/v1/explain", req, &e) })
+	return e, err
+}

@@ -65,7 +65,7 @@ func (d *Daemon) build() error {
 	d.later("verifier", d.closeVerifier)
 	d.answers = newAnswerLog(d.verifier, d.log.Named("verify"), d.cfg.Log)
 	d.api = api.New(api.Options{
-		Verifier: d.answers, Ready: d.ready, Cache: d.cache, Version: Version(), Logger: d.log.Named("api"),
+		Verifier: d.answers, Ready: d.ready, Cache: d.cache, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
 	})
 	return nil
 }
@@ -117,8 +117,8 @@ func listOptions(cfg *config.Config) lists.Options {
 	}
 }
 
-// replyTable is the built-in rules under the operator's.
-func replyTable(cfg *config.Config) (*reply.Table, error) {
+// Replies is the built-in rules under the operator's.
+func Replies(cfg *config.Config) (*reply.Table, error) {
 	rules := make([]reply.Rule, len(cfg.Replies))
 	for i, r := range cfg.Replies {
 		rules[i] = reply.Rule{

@@ -31,7 +31,7 @@ func Check(cfg *config.Config) error {
 	c.addEach("never_probe", err)
 	_, err = lists.New(listOptions(cfg))
 	c.addEach("lists", err)
-	_, err = replyTable(cfg)
+	_, err = Replies(cfg)
 	c.addEach("replies", err)
 	return c.faults.Err()
 }

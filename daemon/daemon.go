@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/verimails/verimaild/internal/netguard"
 	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/pool"
+	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/systemd"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/lists"
@@ -53,6 +55,7 @@ type Daemon struct {
 	verifier *verify.Verifier
 	answers  *answerLog
 	api      *api.Server
+	replies  atomic.Pointer[reply.Table] // In force.
 	notify   *systemd.Notifier
 	serving  chan error     // Gets the end of the server.
 	wg       sync.WaitGroup // Of what Start starts.

@@ -10,6 +10,7 @@ import (
 	"github.com/verimails/verimaild/config"
 	"github.com/verimails/verimaild/pool"
 	"github.com/verimails/verimaild/pool/provider"
+	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/pool/smtp"
 	"github.com/verimails/verimaild/verify"
 )
@@ -18,6 +19,7 @@ import (
 type egressPlan struct {
 	pool     *pool.Options // nil if mail servers cannot be asked.
 	settings verify.Settings
+	replies  *reply.Table
 	problems []problem // Why not.
 }
 
@@ -30,7 +32,11 @@ func (d *Daemon) planEgress(cfg *config.Config) (egressPlan, error) {
 			Role: cfg.Policy.Role, Disposable: cfg.Policy.Disposable, PrivacyRelay: cfg.Policy.PrivacyRelay,
 		},
 	}}
-	opts, err := d.poolOptions(cfg)
+	var err error
+	if plan.replies, err = Replies(cfg); err != nil {
+		return plan, err
+	}
+	opts, err := d.poolOptions(cfg, plan.replies)
 	if b, blocked := errors.AsType[*blockedError](err); blocked {
 		plan.problems = []problem{{code: "egress_blocked", message: b.why}}
 		plan.settings.Blocked = b.why
@@ -52,6 +58,7 @@ func (d *Daemon) applyEgress(plan egressPlan) (verify.Settings, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.problems = plan.problems
+	d.replies.Store(plan.replies)
 	if plan.pool == nil {
 		return plan.settings, nil
 	}
@@ -97,11 +104,7 @@ type blockedError struct{ why string }
 func (e *blockedError) Error() string { return e.why }
 
 // poolOptions is the configuration in the words of the pool.
-func (d *Daemon) poolOptions(cfg *config.Config) (pool.Options, error) {
-	replies, err := replyTable(cfg)
-	if err != nil {
-		return pool.Options{}, err
-	}
+func (d *Daemon) poolOptions(cfg *config.Config, replies *reply.Table) (pool.Options, error) {
 	e := &cfg.Egress
 	opts := pool.Options{
 		Sender: e.Sender, Port: uint16(e.Port), MaxSessions: e.MaxSessions, Limits: limits(e.Limits),
@@ -114,6 +117,7 @@ func (d *Daemon) poolOptions(cfg *config.Config) (pool.Options, error) {
 	if opts.Sender == "" {
 		return opts, &blockedError{"egress.sender is not set: the reverse-path that mail servers are asked with"}
 	}
+	var err error
 	opts.Sources, err = sources(e.Sources)
 	return opts, err
 }

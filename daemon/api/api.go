@@ -15,6 +15,7 @@ import (
 
 	"github.com/verimails/verimaild/cache"
 	"github.com/verimails/verimaild/client/apitype"
+	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/verdict"
 )
@@ -36,6 +37,9 @@ type Options struct {
 
 	// Cache is what is remembered. nil, as in a sandbox without memory, refuses whatever is about it.
 	Cache *cache.Cache
+
+	// Replies are the rules in force, for POST /v1/explain. It is called concurrently; nil means the built-in ones.
+	Replies func() *reply.Table
 
 	Version apitype.Version
 	Logger  *zap.Logger // nil logs nothing.
@@ -76,6 +80,9 @@ const (
 
 // New makes a Server. It starts nothing.
 func New(opts Options) *Server {
+	if opts.Replies == nil {
+		opts.Replies = reply.Builtin
+	}
 	log := opts.Logger
 	if log == nil {
 		log = zap.NewNop()

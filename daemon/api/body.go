@@ -71,16 +71,14 @@ func readMember[T any](dec *json.Decoder, body []byte, fs *fieldSet[T], v *T) er
 	case nil:
 		return nil
 	case string:
-		text, ok = val, !f.flag
+		text, ok = val, !f.flag && !f.number
+	case json.Number:
+		text, ok = val.String(), f.number
 	case bool:
 		text, ok = strconv.FormatBool(val), f.flag
 	}
 	if !ok {
-		want := "a string"
-		if f.flag {
-			want = "true or false"
-		}
-		return fail(apitype.CodeInvalidField, "The field %q at byte %d is %s, and must be %s.", name, start, typeName(tok), want)
+		return fail(apitype.CodeInvalidField, "The field %q at byte %d is %s, and must be %s.", name, start, typeName(tok), f.wants())
 	}
 	if i := loneSurrogate(body[start:dec.InputOffset()]); i >= 0 {
 		return fail(apitype.CodeInvalidJSON, "The field %q has half a surrogate pair at byte %d.", name, start+i)

@@ -25,9 +25,22 @@ var verifyFields = []field[verify.Request]{
 
 // A field is one named value that an endpoint takes into a T.
 type field[T any] struct {
-	name string
-	flag bool // true or false, in JSON a boolean; otherwise a string.
-	set  func(*T, string) error
+	name   string
+	flag   bool // true or false, in JSON a boolean.
+	number bool // In JSON a number; with neither, a string.
+	set    func(*T, string) error
+}
+
+// wants is what a field's value must be in JSON.
+func (f *field[T]) wants() string {
+	switch {
+	case f.flag:
+		return "true or false"
+	case f.number:
+		return "a number"
+	default:
+		return "a string"
+	}
 }
 
 // A fieldSet takes values into a T, each field at most once.

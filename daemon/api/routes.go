@@ -24,6 +24,7 @@ type route struct {
 var routeTable = []route{
 	{"GET /v1/verify", ScopeVerify, false, (*Server).verifyQuery},
 	{"POST /v1/verify", ScopeVerify, false, (*Server).verifyBody},
+	{"POST /v1/explain", ScopeVerify, false, (*Server).explain},
 	{"GET /v1/domains/{domain}", ScopeAdmin, false, (*Server).domainRecord},
 	{"DELETE /v1/domains/{domain}", ScopeAdmin, false, (*Server).forgetDomain},
 	{"DELETE /v1/addresses/{email}", ScopeAdmin, false, (*Server).forgetAddress},
