@@ -58,7 +58,7 @@ func (s *session) run(ctx context.Context, f *flight) {
 	f.at = time.Now()
 	err := s.conn.Run(ctx, f.txs, f.heard)
 	if err == nil {
-		err = s.doubt()
+		err = s.doubt(f)
 	}
 	f.read()
 	p.mu.Lock()
@@ -66,12 +66,44 @@ func (s *session) run(ctx context.Context, f *flight) {
 	s.settle(f, err)
 }
 
-// doubt is why the answers of a Run that went well must not be believed after all: a reply too many came behind them.
-func (s *session) doubt() error {
+// doubt is why the answers of a Run that went well must not be believed after all: the server had one reply more to
+// send than there were commands, so that some of those that came before may be other commands' replies.
+// The last one may come in a segment of its own. It is waited for where such a shift would change an answer.
+func (s *session) doubt(f *flight) error {
+	if s.pipelined() && f.mixed() {
+		select {
+		case <-s.conn.Done():
+		case <-time.After(min(f.batches[0].mail.reply.Took/8, mostGrace)):
+		}
+	}
+	if s.conn.Usable() != nil {
+		<-s.conn.Done() // Something has come; it is read to its end, for a second at most.
+	}
 	if e, ok := errors.AsType[*smtp.Error](s.conn.Err()); ok && e.Doubtful {
 		return e
 	}
 	return nil
+}
+
+// mostGrace is how long a reply too many is waited for at most. Otherwise it is a part of the round trip: what a server says
+// in one go may travel in several segments, but not much apart.
+const mostGrace = 5 * time.Millisecond
+
+// mixed reports whether the replies to f's recipients differ.
+func (f *flight) mixed() bool {
+	first := 0
+	for i := range f.batches {
+		for j := range f.batches[i].replies {
+			code := f.batches[i].replies[j].reply.Code
+			if first == 0 {
+				first = code
+			}
+			if code != first {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // heard notes a reply.

@@ -53,17 +53,31 @@ func (p *Pool) release(s *session) {
 	if pa.source.sessions < 0 || p.sessions < 0 || pa.open < 0 || la.open < 0 || la.busy < 0 || pa.parting < 0 {
 		panic("pool: a session was released twice")
 	}
-	p.feed()
+	if p.starved.len() > 0 {
+		p.feed()
+	}
 	pa.advance()
 	pa.forget()
 }
 
-// feed lets the paths that wait for a place try again, each once. Those whose source is full go to the back.
+// feed lets the paths that wait for a place try again, each once. Those that there is no place for keep their turn;
+// those that had one and want another go behind them.
 func (p *Pool) feed() {
-	for n := p.starved.len(); n > 0 && !p.full(); n-- {
-		pa := p.starved.pop()
+	waiting := p.starved
+	p.starved = fifo[*path]{}
+	var kept fifo[*path]
+	for waiting.len() > 0 {
+		pa := waiting.pop()
+		if p.full() || p.sourceFull(pa.source) {
+			kept.push(pa)
+			continue
+		}
 		pa.starved = false
 		pa.advance()
 		pa.forget()
 	}
+	for p.starved.len() > 0 {
+		kept.push(p.starved.pop())
+	}
+	p.starved = kept
 }

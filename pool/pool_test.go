@@ -38,6 +38,14 @@ type rig struct {
 // newRig starts a pool against spec; at the end it closes it and checks that the servers saw nothing rude.
 func newRig(t *testing.T, spec mailworld.Spec, change func(*pool.Options)) *rig {
 	t.Helper()
+	r := newRigUnstarted(t, spec, change)
+	r.pool.Start(context.Background())
+	return r
+}
+
+// newRigUnstarted is newRig without the start of the pool.
+func newRigUnstarted(t *testing.T, spec mailworld.Spec, change func(*pool.Options)) *rig {
+	t.Helper()
 	w, err := mailworld.StartMemory(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -59,8 +67,8 @@ func newRig(t *testing.T, spec mailworld.Spec, change func(*pool.Options)) *rig 
 	if r.pool, err = pool.New(r.opts); err != nil {
 		t.Fatal(err)
 	}
-	r.pool.Start(context.Background())
 	t.Cleanup(func() {
+		time.Sleep(time.Second) // Sessions that are being opened without need are open, or closed, by then.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := r.pool.Close(ctx); err != nil {
