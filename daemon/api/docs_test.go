@@ -56,6 +56,9 @@ func TestDocsFields(t *testing.T) {
 	doc := readDocs(t)
 	for _, v := range []any{
 		apitype.Answer{},
+		apitype.ExplainRequest{},
+		apitype.Explanation{},
+		apitype.Advice{},
 		apitype.Flags{},
 		apitype.Domain{},
 		apitype.MX{},
