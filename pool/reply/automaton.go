@@ -6,7 +6,7 @@ type automaton struct {
 	root  [256]int32 // Where the root goes; itself (0) for bytes that begin no piece.
 	nodes []node
 	edges []edge
-	outs  []int32 // Piece ids, grouped by node.
+	outs  []output // Grouped by node.
 }
 
 // A node is a prefix of at least one piece. Most have one edge, which therefore stands in the node itself.
@@ -19,6 +19,14 @@ type node struct {
 	out, outCount int32 // The pieces that end here: a range of automaton.outs.
 }
 
+// An output is a piece that ends at a node, with all that decides whether it counts there.
+type output struct {
+	piece     int32
+	length    uint16
+	openStart bool
+	openEnd   bool
+}
+
 type edge struct {
 	to int32
 	b  byte
@@ -27,20 +35,21 @@ type edge struct {
 // trie is an automaton in the making.
 type trie struct {
 	next [][]edge // By node.
-	outs [][]int32
+	outs [][]output
 }
 
 func newTrie() *trie {
-	return &trie{next: make([][]edge, 1), outs: make([][]int32, 1)}
+	return &trie{next: make([][]edge, 1), outs: make([][]output, 1)}
 }
 
-// add makes the automaton report id where text ends.
-func (t *trie) add(text string, id int32) {
+// add makes the automaton report p, of this id, where it ends.
+func (t *trie) add(p piece, id int32) {
+	text := p.text
 	n := int32(0)
 	for i := range len(text) {
 		n = t.child(n, text[i])
 	}
-	t.outs[n] = append(t.outs[n], id)
+	t.outs[n] = append(t.outs[n], output{piece: id, length: uint16(len(text)), openStart: p.openStart, openEnd: p.openEnd})
 }
 
 // child is the node after n by byte b, made on first use.

@@ -5,14 +5,14 @@ import (
 )
 
 // Classify reads a reply to the command of stage, from a server of the provider with this id ("" if none is
-// known), as one meaning. It is pure and does not allocate. Every reply has a meaning: class other, scope site,
+// known), as one meaning. It is pure, and allocates nothing for a reply of usual length. Every reply has a meaning: class other, scope site,
 // if no rule knows it.
 //
 // Stage, first digit and enhanced code narrow what may be said; a provider's own rules come before words that
 // anyone may use, and words before what a code alone would mean. Nothing but a refusal of a recipient is ever
 // about a mailbox.
 func (t *Table) Classify(stage smtp.Stage, r *smtp.Reply, provider string) Meaning {
-	var buf [maxText]byte
+	var buf [typicalText]byte
 	text := t.appendLines(buf[:0], r.Lines)
 	s := scan{t: t}
 	i := s.run(stage, r, text, provider)

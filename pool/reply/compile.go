@@ -15,8 +15,8 @@ import (
 // Bounds of a table: the sizes of what a scan keeps on the stack.
 const (
 	maxRules   = 1024
-	maxSignals = 4096
-	maxGapped  = 512 // Segments of phrases with gaps.
+	maxSignals = 2048
+	maxGapped  = 320 // Segments of phrases with gaps.
 )
 
 // A signal is something that a reply may show: a phrase, one of a word list, a host, a sign. 0 is none.
@@ -288,7 +288,7 @@ func (c *compiler) sinks(seg segment, k sink) {
 			id = int32(len(c.t.pieces))
 			c.pieces[pc.piece] = id
 			c.t.pieces = append(c.t.pieces, pieceUse{written: pc})
-			c.trie.add(pc.piece.text, id)
+			c.trie.add(pc.piece, id)
 			c.learn(pc.as)
 		}
 		use := &c.t.pieces[id]

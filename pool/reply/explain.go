@@ -27,7 +27,7 @@ func (t *Table) Explain(stage smtp.Stage, r *smtp.Reply, provider string) Explan
 		return e
 	}
 	e.Rule = t.rules[i]
-	var buf [maxText]byte
+	var buf [typicalText]byte
 	s := scan{t: t, trace: &trace{segments: make(map[int32]string), phrases: make(map[signal]string)}}
 	s.run(stage, r, t.appendLines(buf[:0], r.Lines), provider)
 	for _, set := range t.conds[i].all {

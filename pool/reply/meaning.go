@@ -43,13 +43,13 @@ type Detail string
 
 // The details.
 const (
-	DetailNoPTR          Detail = "no_ptr"            // source_blocked: the source's reverse DNS is at fault.
+	DetailNoPTR          Detail = "no_ptr"            // sender_refused, scope source: the source's reverse DNS is at fault.
 	DetailHarvest        Detail = "harvest"           // source_blocked, rate_limited: too many unknown recipients.
 	DetailHELO           Detail = "helo"              // sender_refused: the EHLO name is at fault.
 	DetailMoved          Detail = "moved"             // no_such_mailbox: 551, the mailbox has moved.
 	DetailTooManyRcpts   Detail = "too_many_rcpts"    // rate_limited, scope session: too many recipients in this transaction.
 	DetailMixedDomains   Detail = "mixed_domains"     // temporary_failure, scope session: several domains in one transaction.
-	DetailTLSRequired    Detail = "tls_required"      // policy_refused: the server insists on STARTTLS.
+	DetailTLSRequired    Detail = "tls_required"      // sender_refused, scope site: the server insists on STARTTLS.
 	DetailIdle           Detail = "idle"              // 421: the session was idle for too long.
 	DetailVerifying      Detail = "verifying"         // temporary_failure, greylisted: the server is asking elsewhere, ask again soon.
 	DetailNoMail         Detail = "no_mail"           // domain_not_here: 521 or 556, the host or domain takes no mail at all.

@@ -10,6 +10,9 @@ import (
 // maxText is how much of a reply's text is read: bytes as they came, and letters and digits after squeezing.
 const maxText = 2048
 
+// typicalText is what a reply's text fits into as a rule. A longer one costs an allocation.
+const typicalText = 512
+
 // A scan is one reading of one reply: it lives on the stack of Classify.
 type scan struct {
 	t        *Table
@@ -112,18 +115,18 @@ func (s *scan) report(n int32, last bool) {
 	a := s.t.auto
 	for ; n != 0; n = a.nodes[n].further {
 		nd := &a.nodes[n]
-		for _, id := range a.outs[nd.out : nd.out+nd.outCount] {
-			s.found(&s.t.pieces[id], last)
+		for i := range a.outs[nd.out : nd.out+nd.outCount] {
+			o := &a.outs[int(nd.out)+i]
+			start := s.n - int(o.length)
+			if (last || o.openEnd) && (o.openStart || s.wordAt[start/64]&(1<<(start%64)) != 0) {
+				s.found(&s.t.pieces[o.piece], start)
+			}
 		}
 	}
 }
 
-// found deals with a piece that ends at the letter just read.
-func (s *scan) found(p *pieceUse, last bool) {
-	start := s.n - len(p.text)
-	if !last && !p.openEnd || !p.openStart && s.wordAt[start/64]&(1<<(start%64)) == 0 {
-		return
-	}
+// found deals with a piece that ends at the letter just read and counts there.
+func (s *scan) found(p *pieceUse, start int) {
 	for _, k := range p.sinks {
 		if k.after >= 0 {
 			end := int(s.slots[k.after])
