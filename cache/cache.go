@@ -29,7 +29,7 @@ type Options struct {
 
 	Ages    Ages // Zero means DefaultAges.
 	Entries int  // The most records held in memory. 0 means 100,000.
-	Bytes   int  // About how many bytes they may take. 0 means 64 MB.
+	Bytes   int  // About how many bytes they may take. 0 means 32 MB.
 
 	Logger *zap.Logger      // Nil means none.
 	Now    func() time.Time // For ages; nil means time.Now.
@@ -71,7 +71,7 @@ func New(opts Options) (*Cache, error) {
 		opts.Entries = 100_000
 	}
 	if opts.Bytes == 0 {
-		opts.Bytes = 64 << 20
+		opts.Bytes = 32 << 20
 	}
 	if opts.Logger == nil {
 		opts.Logger = zap.NewNop()

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -58,13 +57,8 @@ func rounds(t *testing.T) int {
 
 func TestKilledWhileRemembering(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for round := range rounds(t) {
-		cmd := exec.CommandContext(t.Context(), exe)
-		cmd.Env = append(os.Environ(), "CACHE_TEST_DIR="+dir)
+		cmd := child(t, "remember", dir)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)

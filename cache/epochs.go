@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/verimails/verimaild/internal/store"
@@ -21,6 +22,8 @@ import (
 type epochs struct {
 	records *store.Records[[]byte]
 
+	some atomic.Bool // Whether there ever was one: most look-ups need no more.
+
 	mu sync.RWMutex
 	of map[domainKey]uint32 // Guarded by mu.
 }
@@ -37,9 +40,7 @@ func (e *epochs) begin(d domainKey, now time.Time) uint32 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	epoch := max(uint32(max(now.Unix(), 1)), e.of[d]+1) //nolint:gosec // G115: until 2106.
-	if e.of == nil {
-		e.of = map[domainKey]uint32{}
-	}
+	e.some.Store(true)
 	e.of[d] = epoch
 	if len(e.of)%256 == 0 { // Now and then, drop what no record can be older than.
 		for k, v := range e.of {
@@ -65,6 +66,9 @@ func (e *epochs) forgetAll() {
 
 // epochOf is the epoch of a domain by its name.
 func (c *Cache) epochOf(domain string) uint32 {
+	if !c.epochs.some.Load() {
+		return 0
+	}
 	return c.epochs.at(domainKey(c.hashes.appendHash(nil, kindDomain, domain)))
 }
 
@@ -89,6 +93,7 @@ func (c *Cache) loadEpochs() error {
 			continue
 		}
 		c.epochs.of[domainKey(item.Key)] = uint32(epoch)
+		c.epochs.some.Store(true)
 	}
 	return nil
 }

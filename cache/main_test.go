@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -17,13 +18,36 @@ import (
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
-// TestMain runs the test binary as the child process of TestKilledWhileRemembering when it is asked to.
+// TestMain runs the test binary as one of the child processes below when it is asked to.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv("CACHE_TEST_DIR"); dir != "" {
-		fmt.Println("error:", rememberForEver(dir))
-		os.Exit(1)
+	if child, ok := children[os.Getenv("CACHE_TEST_CHILD")]; ok {
+		if err := child(os.Getenv("CACHE_TEST_DIR")); err != nil {
+			fmt.Println("error:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// children are what a child process of a test does with a directory.
+var children = map[string]func(dir string) error{
+	"remember": rememberForEver,
+	"load":     loadMany,
+	"serve":    serveMany,
+}
+
+// child is the test binary as a child process.
+func child(t *testing.T, name, dir string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe)
+	cmd.Env = append(os.Environ(), "CACHE_TEST_CHILD="+name, "CACHE_TEST_DIR="+dir)
+	cmd.Stderr = os.Stderr
+	return cmd
 }
 
 // clock is a wall clock that a test sets.

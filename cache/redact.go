@@ -175,12 +175,7 @@ func (r *redactor) restore(s string) (string, error) {
 func mailboxBounds(s string, at int) (start, end int) {
 	start, end = at, at+1
 	if at > 0 && s[at-1] == '"' {
-		for q := at - 2; q >= 0; q-- {
-			if s[q] == '"' && (q == 0 || s[q-1] != '\\') {
-				start = q
-				break
-			}
-		}
+		start = quotedStart(s, at-1)
 	}
 	for start > 0 && localByte(s[start-1]) {
 		start--
@@ -194,6 +189,16 @@ func mailboxBounds(s string, at int) (start, end int) {
 		end++
 	}
 	return start, end
+}
+
+// quotedStart is where the quoted string that ends with s[end] begins, end if nowhere.
+func quotedStart(s string, end int) int {
+	for q := end - 1; q >= 0; q-- {
+		if s[q] == '"' && (q == 0 || s[q-1] != '\\') {
+			return q
+		}
+	}
+	return end
 }
 
 // localByte reports whether c may stand in an unquoted local-part: atext of RFC 5322 §3.2.3, dots, and UTF-8.

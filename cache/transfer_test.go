@@ -150,8 +150,8 @@ func FuzzImport(f *testing.F) {
 	f.Add(`{"kind":"domain","domain":"example.com","accepts_all":true,"checked_at":"2026-11-23T09:00:00Z"}`)
 	f.Add(`{"kind":"mail_hosts","domain":"example.com","status":"found","ttl_s":3600,"at":"2026-11-23T09:00:00Z","hosts":[{"name":"mx.example.com","preference":1,"addrs":["192.0.2.1"]}]}`)
 	f.Add(`{"kind":"site","site":"mx","at":"2026-11-23T09:00:00Z","data":"AAAA"}`)
+	b := newBench(f)
 	f.Fuzz(func(t *testing.T, line string) {
-		b := newBench(t)
 		in := `{"kind":"verimaild-cache","version":1,"exported_at":"2026-11-23T09:00:00Z"}` + "\n" + line
 		_, err := b.Import(t.Context(), strings.NewReader(in))
 		if _, ok := errors.AsType[*ImportError](err); err != nil && !ok {

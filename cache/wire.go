@@ -33,11 +33,6 @@ func (e *encoder) int(v int64)      { e.b = binary.AppendVarint(e.b, v) }
 func (e *encoder) count(n int)      { e.uint(uint64(n)) }
 func (e *encoder) time(t time.Time) { e.int(t.Sub(base).Milliseconds()) }
 
-func (e *encoder) bytes(v []byte) {
-	e.count(len(v))
-	e.b = append(e.b, v...)
-}
-
 func (e *encoder) string(s string) {
 	if i, ok := wordIndex[s]; ok {
 		e.count(i + 1)
@@ -176,11 +171,6 @@ func (d *decoder) time() time.Time {
 		d.fail()
 	}
 	return base.Add(time.Duration(ms) * time.Millisecond)
-}
-
-// millis reads a span of time that is not negative.
-func (d *decoder) millis() time.Duration {
-	return time.Duration(d.small(uint64(maxTime))) * time.Millisecond //nolint:gosec // G115: bounded.
 }
 
 func (d *decoder) addr() netip.Addr {

@@ -43,8 +43,8 @@ func childOpen(dir string) error {
 	return s.Close()
 }
 
-// fill makes a state directory whose stores have a table and a log each.
-func fill(t *testing.T) (dir string) {
+// filled makes a state directory whose stores have a table and a log each.
+func filled(t *testing.T) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "state")
 	for range 2 {
@@ -106,7 +106,7 @@ func TestDamagedFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many processes")
 	}
-	pristine := fill(t)
+	pristine := filled(t)
 	for _, store := range []string{cacheName, stateName} {
 		for _, pattern := range []string{"*.sst", "MANIFEST", "KEYREGISTRY", "*.vlog"} {
 			for name, damage := range damages {

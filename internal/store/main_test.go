@@ -32,6 +32,7 @@ var children = map[string]func(dir string) error{
 	"hold":  childHold,
 	"open":  childOpen,
 	"write": childWrite,
+	"full":  childFull,
 }
 
 // childHold opens the stores and keeps them until standard input ends.
@@ -48,6 +49,16 @@ func childHold(dir string) error {
 // child starts the test binary as a child process. What it prints is read line by line from lines.
 func child(t *testing.T, name, dir string, env ...string) (cmd *exec.Cmd, lines *bufio.Scanner, stdin io.WriteCloser) {
 	t.Helper()
+	cmd, lines, stdin = childCommand(t, name, dir, env...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, lines, stdin
+}
+
+// childCommand is child, not started yet.
+func childCommand(t *testing.T, name, dir string, env ...string) (cmd *exec.Cmd, lines *bufio.Scanner, stdin io.WriteCloser) {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -61,9 +72,6 @@ func child(t *testing.T, name, dir string, env ...string) (cmd *exec.Cmd, lines 
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	return cmd, bufio.NewScanner(out), stdin

@@ -40,7 +40,7 @@ func stateTuning(dir string) tuning {
 func cacheTuning(dir string) tuning {
 	return tuning{
 		name: cacheName, dir: dir,
-		durable: false, memTable: 16 << 20, maxValue: 64 << 10,
+		durable: false, memTable: 4 << 20, maxValue: 64 << 10,
 		queue: 16384, queueBytes: 16 << 20, groupOps: 256, groupBytes: 1 << 20,
 		reserve: 256 << 20, deleteReserve: 96 << 20,
 	}
@@ -73,7 +73,8 @@ func (t tuning) badgerOptions(log *zap.Logger) badger.Options {
 	o.NumLevelZeroTablesStall = 10
 	o.NumCompactors = 2
 	o.BaseTableSize = 4 << 20
-	o.BaseLevelSize = 32 << 20
+	o.TableSizeMultiplier = 1
+	o.BaseLevelSize = 16 << 20
 	o.NumGoroutines = 1 // Of streams, which we don't use.
 
 	// Without compression blocks and indexes are read where the kernel has mapped them: no caches of our own, so
