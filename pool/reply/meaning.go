@@ -1,3 +1,9 @@
+// Package reply reads an SMTP reply as a meaning and the scope it is about, from an ordered table of rules.
+//
+// The rules are data: rules/*.yaml, in the order of the files and of the rules in them; the first rule that is met
+// decides. 00-words.yaml holds the words that rules ask for, 10-protocol.yaml what a code alone settles,
+// 20-providers.yaml what providers and products say, 40-words.yaml what anyone may say, and 90-codes.yaml what is left
+// when no words were understood. An operator's rules come before all of them. docs/adr/0007-reading-replies.md says why.
 package reply
 
 import "time"
