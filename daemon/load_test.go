@@ -47,7 +47,7 @@ func unlimited(cfg *config.Config) {
 // TestCrowd takes ten thousand requests from 64 clients through the socket, and looks for what they leave behind.
 func TestCrowd(t *testing.T) {
 	requests, clients := 10_000, 64
-	if testing.Short() {
+	if testing.Short() || raced {
 		requests = 1_000
 	}
 	before := goleak.IgnoreCurrent()
@@ -81,7 +81,7 @@ func TestCrowd(t *testing.T) {
 	}
 	wg.Wait()
 	st := r.PoolStats()
-	t.Logf("%d sessions for %d recipients", st.SessionsOpened, st.Recipients)
+	t.Logf("%d recipients in %d transactions, %d flights, %d sessions", st.Recipients, st.Transactions, st.Flights, st.SessionsOpened)
 
 	eventually(t, "idle sessions are closed", func() bool { return r.PoolStats().SessionsOpen == 0 })
 	if err := r.Stop(context.Background()); err != nil {

@@ -20,6 +20,9 @@ func Outcome(m Meaning, code int) string {
 	case MailboxFull:
 		return "mailbox_full"
 	case DomainNotHere:
+		if code == 521 || code == 556 { // RFC 7504: the host, or the domain, takes no mail.
+			return "no_mail_host"
+		}
 		return "relay_denied"
 	case Greylisted:
 		return "greylisted"
