@@ -125,6 +125,13 @@ func (c *Cache) SetAges(a Ages) error {
 // Flush waits until what was stored before is on disk, or has failed to get there.
 func (c *Cache) Flush(ctx context.Context) error { return c.store.Flush(ctx) }
 
+// bad notes a value on disk that can't be read. The first one is worth a line in the log.
+func (c *Cache) bad(err error) {
+	if c.counter.bad.Add(1) == 1 {
+		c.log.Warn("a remembered record can't be read and counts as a miss; others like it are only counted", zap.Error(err))
+	}
+}
+
 // A NotStorableError says that a reason may not be remembered. It is a fault of the caller, not of the world.
 type NotStorableError struct {
 	Of     string // "mailbox" or "domain".

@@ -56,7 +56,7 @@ func (c *Cache) loadFact(p *place, d address.Domain) *factRecord {
 		rec, err = unpackFact(b)
 	}
 	if err != nil || rec.Domain != d.ASCII() {
-		c.counter.bad.Add(1)
+		c.bad(err)
 		return nil
 	}
 	if rec.epoch < c.epochs.at(key) {
@@ -75,14 +75,13 @@ func (c *Cache) PutDomain(t Token, d address.Domain, f verdict.DomainFact) error
 		return &NotStorableError{Of: "domain", Reason: f.Reason}
 	}
 	f = c.trimFact(d, f)
-	for c.putFact(&t, d, f, false) {
+	for c.putFact(t, d, f, false) {
 	}
 	return nil
 }
 
-// putFact tries once; it reports whether to try again, with the token as it is then. With onlyNewer an older fact than
-// the remembered one is left.
-func (c *Cache) putFact(t *Token, d address.Domain, f verdict.DomainFact, onlyNewer bool) (again bool) {
+// putFact tries once; it reports whether to try again. With onlyNewer an older fact than the remembered one is left.
+func (c *Cache) putFact(t Token, d address.Domain, f verdict.DomainFact, onlyNewer bool) (again bool) {
 	p := c.place(kindDomain, d.ASCII(), d.ASCII())
 	before := c.slot(p.hash).look()
 	key := c.hashes.domain(d)
@@ -99,7 +98,7 @@ func (c *Cache) putFact(t *Token, d address.Domain, f verdict.DomainFact, onlyNe
 		return false
 	}
 	if contradicts {
-		if *t = c.contradicted(*t, d); *t == (Token{}) {
+		if !c.contradicted(t, d) {
 			c.counter.void.Add(1)
 			return false
 		}
@@ -111,7 +110,7 @@ func (c *Cache) putFact(t *Token, d address.Domain, f verdict.DomainFact, onlyNe
 		panic("cache: a domain fact does not survive its encoding")
 	}
 	ttl := ages.fact(&f).ttl(f.CheckedAt, now)
-	return c.commit(*t, &p, before, kept, kept.size(), func() error { return c.facts.TryPut(key[:], value, ttl) })
+	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.facts.TryPut(key[:], value, ttl) })
 }
 
 // settleFact decides what becomes of an old fact, which may be nil, when a new one comes. It is pure.
@@ -128,24 +127,27 @@ func settleFact(old *factRecord, f *verdict.DomainFact) (keep, contradicts bool)
 }
 
 // refusalContradicts drops what is said of a domain if it is said to accept everyone, since somebody there does not
-// exist. It returns the token to go on with.
-func (c *Cache) refusalContradicts(t Token, d address.Domain) Token {
-	if rec, _, f := c.fact(d); f == verdict.Missing || rec.AcceptsAll != verdict.True {
-		return t
+// exist.
+func (c *Cache) refusalContradicts(t Token, d address.Domain) {
+	if rec, _, f := c.fact(d); f != verdict.Missing && rec.AcceptsAll == verdict.True {
+		c.contradicted(t, d)
 	}
-	return c.contradicted(t, d)
 }
 
-// contradicted begins a new epoch of a domain for the holder of a token, whose token stays valid when all others
-// become void; a void token changes nothing.
-func (c *Cache) contradicted(t Token, d address.Domain) Token {
+// contradicted begins a new epoch of a domain for the holder of a token, whose token stays valid while all others
+// become void. With a void token it changes nothing, and says so.
+func (c *Cache) contradicted(t Token, d address.Domain) bool {
 	p := c.place(kindDomain, d.ASCII(), d.ASCII())
-	if !t.valid(&p) || !t.domain.CompareAndSwap(t.domainWas, t.domainWas+oneGeneration) {
-		return Token{}
+	if !t.valid(&p) {
+		return false
 	}
-	t.domainWas += oneGeneration
+	was := t.domainWas.Load()
+	if !t.domain.CompareAndSwap(was, was+oneGeneration) {
+		return false
+	}
+	t.domainWas.Store(was + oneGeneration)
 	c.newEpoch(d)
-	return t
+	return true
 }
 
 // trimFact is a copy of f within the bounds, its times as they can be stored.

@@ -188,6 +188,24 @@ func TestVoidTokenContradictsNothing(t *testing.T) {
 	b.want(bob, "", none)
 }
 
+// TestHolderGoesOn stores a fact with the token that has just contradicted another one, while somebody else's is void.
+func TestHolderGoesOn(t *testing.T) {
+	b := newBench(t)
+	d := domain(t, "example.com")
+	b.habit("example.com", true)
+	mine, other := b.Begin(addr(t, bob)), b.Begin(addr(t, ada))
+	b.putAt(mine, bob, verdict.MailboxNotFound)
+	b.putAt(other, ada, verdict.AcceptedCatchAll) // Learned when the domain was thought to accept everyone.
+	if err := b.PutDomain(mine, d, verdict.DomainFact{AcceptsAll: verdict.False}); err != nil {
+		t.Fatal(err)
+	}
+	b.want(bob, verdict.MailboxNotFound, fresh)
+	b.want(ada, "", none)
+	b.wantHabit("example.com", verdict.False, fresh)
+	b.putAt(mine, bob, verdict.MailboxDisabled)
+	b.want(bob, verdict.MailboxDisabled, fresh)
+}
+
 func TestFactKeepsNoWordsAboutRecipients(t *testing.T) {
 	b := newBench(t)
 	d := domain(t, "example.com")

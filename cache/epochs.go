@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/verify/address"
 )
@@ -89,7 +91,7 @@ func (c *Cache) loadEpochs() error {
 		}
 		epoch, n := binary.Uvarint(item.Value)
 		if n <= 0 || epoch > 1<<32-1 || len(item.Key) != hashLen {
-			c.counter.bad.Add(1)
+			c.bad(errWire)
 			continue
 		}
 		c.epochs.of[domainKey(item.Key)] = uint32(epoch)
@@ -111,6 +113,7 @@ func (c *Cache) newEpoch(d address.Domain) {
 	key := c.hashes.domain(d)
 	epoch := c.epochs.begin(key, c.now())
 	c.counter.contradictions.Add(1)
+	c.log.Info("what was known of a domain was found wrong and is dropped", zap.String("domain", d.ASCII()))
 	// If the write is dropped, the old records come back after a restart: old, but within their ages.
 	_ = c.epochs.records.TryPut(key[:], binary.AppendUvarint(nil, uint64(epoch)), longestAge+maxAhead)
 	c.memory.remove(c.hash(d.ASCII()), memKey{kindDomain, d.ASCII()})

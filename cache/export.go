@@ -64,7 +64,7 @@ func exportSet(ctx context.Context, enc *json.Encoder, set *store.Records[[]byte
 func (c *Cache) factLine(value []byte, now time.Time) (any, bool) {
 	rec, err := unpackFact(value)
 	if err != nil {
-		c.counter.bad.Add(1)
+		c.bad(err)
 		return nil, false
 	}
 	if c.ages.Load().fact(&rec.DomainFact).freshness(rec.CheckedAt, now) == verdict.Missing || rec.epoch < c.epochOf(rec.Domain) {
@@ -79,7 +79,7 @@ func (c *Cache) factLine(value []byte, now time.Time) (any, bool) {
 func (c *Cache) hostsLine(value []byte, now time.Time) (any, bool) {
 	rec, err := unpackHosts(value)
 	if err != nil {
-		c.counter.bad.Add(1)
+		c.bad(err)
 		return nil, false
 	}
 	if rec.Status.Failed() || rec.freshness(c.ages.Load(), now) == verdict.Missing {
@@ -99,7 +99,7 @@ func (c *Cache) hostsLine(value []byte, now time.Time) (any, bool) {
 func (c *Cache) siteLine(value []byte, now time.Time) (any, bool) {
 	rec, err := unpackSite(value)
 	if err != nil {
-		c.counter.bad.Add(1)
+		c.bad(err)
 		return nil, false
 	}
 	age := c.ages.Load().Site

@@ -58,7 +58,7 @@ func (c *Cache) loadHosts(p *place, d address.Domain) *hostsRecord {
 		rec, err = unpackHosts(b)
 	}
 	if err != nil || rec.Domain != d {
-		c.counter.bad.Add(1)
+		c.bad(err)
 		return nil
 	}
 	c.admit(p, before, rec, rec.size())

@@ -160,7 +160,7 @@ func (c *Cache) importDomain(b []byte) (fresh bool, err error) {
 		return false, nil
 	}
 	t := c.BeginDomain(d)
-	for c.putFact(&t, d, f, true) {
+	for c.putFact(t, d, f, true) {
 	}
 	return true, nil
 }

@@ -47,7 +47,7 @@ func (c *Cache) loadMailbox(p *place, a address.Address) *mailboxRecord {
 	d := c.hashes.domain(a.Domain())
 	b, found, err := c.mailboxes.Get(c.hashes.mailbox(d, a))
 	if err != nil {
-		c.counter.bad.Add(1)
+		c.bad(err)
 		return nil
 	}
 	if !found {
@@ -55,7 +55,7 @@ func (c *Cache) loadMailbox(p *place, a address.Address) *mailboxRecord {
 	}
 	rec, err := unpackMailbox(b, a)
 	if err != nil {
-		c.counter.bad.Add(1)
+		c.bad(err)
 		return nil
 	}
 	if leans(rec.Reason) && rec.epoch < c.epochs.at(d) {
@@ -82,7 +82,7 @@ func (c *Cache) PutMailbox(t Token, a address.Address, m verdict.Mailbox) error 
 	}
 	m = c.trimMailbox(m)
 	if m.Reason == verdict.MailboxNotFound {
-		t = c.refusalContradicts(t, a.Domain())
+		c.refusalContradicts(t, a.Domain())
 	}
 	for c.putMailbox(t, a, m) {
 	}

@@ -66,7 +66,7 @@ func (c *Cache) commit(t Token, p *place, before seen, v any, size int, put func
 	}
 	s.version++
 	// The generations may have moved on since the check. The record is of those in which the token was taken.
-	of := stamp{t.domainWas, p.was.name}
+	of := stamp{t.domainWas.Load(), p.was.name}
 	if p.key.kind == kindMailbox {
 		of.name = t.nameWas
 	}

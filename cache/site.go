@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/verimails/verimaild/verify/address"
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
@@ -51,7 +52,7 @@ func (c *Cache) loadSite(p *place) *siteRecord {
 		rec, err = unpackSite(b)
 	}
 	if err != nil || rec.name != p.key.name {
-		c.counter.bad.Add(1)
+		c.bad(err)
 		return nil
 	}
 	c.admit(p, before, rec, rec.size())
@@ -75,7 +76,7 @@ func (c *Cache) putSite(rec *siteRecord) {
 	ttl := Age{age, age}.ttl(rec.at, c.now())
 	for {
 		before := c.slot(p.hash).look()
-		if !c.commit(Token{domain: p.domain, domainWas: p.domain.Load()}, &p, before, rec, rec.size(), func() error { return c.sites.TryPut(key, value, ttl) }) {
+		if !c.commit(c.BeginDomain(address.Domain{}), &p, before, rec, rec.size(), func() error { return c.sites.TryPut(key, value, ttl) }) {
 			return
 		}
 	}

@@ -41,11 +41,13 @@ func (c *Cache) nameGeneration(hash uint64) *generation {
 }
 
 // A Token is the right to store what one is about to find out about a mailbox and its domain, or about a domain. It is
-// taken before asking, and is void once its subject or everything was forgotten, or a fact about the domain was found
-// wrong. Storing with a void token, or with one for something else, does nothing. The zero Token is void.
+// taken before asking, and is void once its subject or everything was forgotten, or somebody else found a fact about
+// the domain wrong. Storing with a void token, or with one for something else, does nothing. Copies of a token are the
+// same token. The zero Token is void.
 type Token struct {
-	domain, name       *generation // name is nil if the token is for a domain alone.
-	domainWas, nameWas uint64
+	domain, name *generation    // name is nil if the token is for a domain alone.
+	domainWas    *atomic.Uint64 // Goes along when its own holder finds a fact wrong.
+	nameWas      uint64
 }
 
 // Begin returns a token for a mailbox and its domain. It costs nothing to take one in vain.
@@ -58,13 +60,17 @@ func (c *Cache) Begin(a address.Address) Token {
 
 // BeginDomain returns a token for a domain.
 func (c *Cache) BeginDomain(d address.Domain) Token {
-	g := c.domainGeneration(d.ASCII())
-	return Token{domain: g, domainWas: g.Load()}
+	t := Token{domain: c.domainGeneration(d.ASCII()), domainWas: new(atomic.Uint64)}
+	t.domainWas.Store(t.domain.Load())
+	return t
 }
 
 // valid reports whether t is good for storing at a place.
 func (t Token) valid(p *place) bool {
-	if t.domain == nil || t.domain != p.domain || t.domain.Load() != t.domainWas || t.domainWas&closedMask != 0 {
+	if t.domain == nil || t.domain != p.domain {
+		return false
+	}
+	if was := t.domainWas.Load(); t.domain.Load() != was || was&closedMask != 0 {
 		return false
 	}
 	return p.key.kind != kindMailbox || t.name == p.name && t.name.Load() == t.nameWas && t.nameWas&closedMask == 0

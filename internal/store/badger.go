@@ -36,7 +36,7 @@ type Store struct {
 func startStore(t tuning, opts Options) (*Store, error) {
 	s := &Store{tune: t, log: opts.Logger.Named("store." + t.name), free: opts.Free}
 	if t.dir != "" {
-		if err := inspect(t.dir); err != nil {
+		if err := inspect(t.dir, t.verify); err != nil {
 			return nil, err
 		}
 	}

@@ -25,14 +25,11 @@ func (e *DamageError) Error() string {
 	return fmt.Sprintf("the store in %s is damaged: %s; restore the directory from a backup, or move it away to start without it", e.Dir, e.Problem)
 }
 
-// verifyBudget is how long opening a store may spend on reading its tables over. It suffices for some gigabytes that
-// are in the page cache, and never delays a start for long.
-const verifyBudget = 500 * time.Millisecond
-
 // inspect looks a store's directory over before Badger opens it. Badger checks a good deal itself, but meets some
 // kinds of damage by ending the process, and others by deleting or leaving out what it does not understand.
+// The tables are read over for as long as budget allows, some gigabytes a second if they are in the page cache.
 // The error is a *DamageError, or a *DirError or *InUseError, about which nothing needs to be set aside.
-func inspect(dir string) error {
+func inspect(dir string, budget time.Duration) error {
 	names, err := entryNames(dir)
 	if err != nil || len(names) == 0 {
 		return err
@@ -47,7 +44,7 @@ func inspect(dir string) error {
 	if err != nil {
 		return err
 	}
-	deadline := time.Now().Add(verifyBudget)
+	deadline := time.Now().Add(budget)
 	for _, id := range tables {
 		path := table.NewFilename(id, dir)
 		if err := verifyTable(path, deadline); err != nil {

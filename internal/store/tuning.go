@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 	"go.uber.org/zap"
@@ -11,7 +13,8 @@ type tuning struct {
 	name string
 	dir  string // "" is in memory.
 
-	durable  bool // Synced before a writer is told that its write is done.
+	durable  bool          // Synced before a writer is told that its write is done.
+	verify   time.Duration // How long opening may spend on reading the tables over.
 	memTable int64
 	maxValue int // The longest value, in bytes.
 
@@ -31,7 +34,7 @@ type tuning struct {
 func stateTuning(dir string) tuning {
 	return tuning{
 		name: stateName, dir: dir,
-		durable: true, memTable: 8 << 20, maxValue: 512 << 10,
+		durable: true, verify: 2 * time.Second, memTable: 8 << 20, maxValue: 512 << 10,
 		queue: 1024, queueBytes: 8 << 20, groupOps: 2048, groupBytes: 1 << 20,
 		reserve: 96 << 20, deleteReserve: 64 << 20,
 	}
@@ -40,7 +43,7 @@ func stateTuning(dir string) tuning {
 func cacheTuning(dir string) tuning {
 	return tuning{
 		name: cacheName, dir: dir,
-		durable: false, memTable: 4 << 20, maxValue: 64 << 10,
+		durable: false, verify: 500 * time.Millisecond, memTable: 4 << 20, maxValue: 64 << 10,
 		queue: 16384, queueBytes: 16 << 20, groupOps: 256, groupBytes: 1 << 20,
 		reserve: 256 << 20, deleteReserve: 96 << 20,
 	}
