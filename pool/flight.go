@@ -16,6 +16,7 @@ type flight struct {
 	batches []batch
 	txs     []smtp.Transaction // Parallel to batches.
 	at      time.Time          // When it was written.
+	end     time.Time          // When its last reply had come, or the session had died.
 }
 
 // A batch is one transaction: recipients of one domain.
@@ -57,6 +58,7 @@ func (s *session) run(ctx context.Context, f *flight) {
 	p := s.lane.path.pool
 	f.at = time.Now()
 	err := s.conn.Run(ctx, f.txs, f.heard)
+	f.end = time.Now()
 	if err == nil {
 		err = s.doubt(f)
 	}
@@ -165,23 +167,9 @@ func (f *flight) confused() bool {
 	return false
 }
 
-// partly reports whether some commands of f were answered and others were not.
-func (f *flight) partly() bool {
-	if !f.answered() {
-		return false
-	}
-	for i := range f.batches {
-		b := &f.batches[i]
-		if b.mail.reply.Code == 0 || b.mail.reply.Positive() && b.replies[len(b.replies)-1].reply.Code == 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// slowest is the longest time that the server took over one reply.
-func (f *flight) slowest() time.Duration {
-	last, most := f.at, time.Duration(0)
+// pauses are the longest time that the server took over one reply, and how long it had been silent by end.
+func (f *flight) pauses(end time.Time) (longest, silence time.Duration) {
+	last := f.at
 	hear := func(r *sentReply) {
 		if r.reply.Code == 0 {
 			return
@@ -189,7 +177,7 @@ func (f *flight) slowest() time.Duration {
 		if r.at.After(last) {
 			last = r.at
 		}
-		most = max(most, r.reply.At.Sub(last))
+		longest = max(longest, r.reply.At.Sub(last))
 		last = r.reply.At
 	}
 	for i := range f.batches {
@@ -198,7 +186,7 @@ func (f *flight) slowest() time.Duration {
 			hear(&f.batches[i].replies[j])
 		}
 	}
-	return most
+	return longest, end.Sub(last)
 }
 
 // A reader reads replies of one site.

@@ -29,6 +29,7 @@ type session struct {
 	single       bool     // Asks about one recipient at a time: one of several was refused by our own checks.
 	retiring     bool     // Takes no more work.
 	parting      bool     // Was told to end while it lingered.
+	cut          bool     // A command was on its way when the pool was halted.
 
 	place  *list.Element // In Pool.idle; nil while it is busy.
 	linger time.Duration
@@ -42,7 +43,7 @@ func (s *session) drive(ctx context.Context) {
 	p := s.lane.path.pool
 	if s.open(ctx) {
 		s.work(ctx)
-		s.conn.Quit()
+		s.leave()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -50,6 +51,15 @@ func (s *session) drive(ctx context.Context) {
 		p.halt()
 	}
 	p.release(s)
+}
+
+// leave ends the connection.
+func (s *session) leave() {
+	if s.cut {
+		s.conn.Close()
+	} else {
+		s.conn.Quit()
+	}
 }
 
 // work asks, lingers, and asks again, until there is nothing left for s.

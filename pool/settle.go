@@ -2,6 +2,7 @@ package pool
 
 import (
 	"errors"
+	"time"
 
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/pool/smtp"
@@ -12,6 +13,8 @@ func (s *session) settle(f *flight, err error) {
 	p := s.lane.path.pool
 	e, _ := errors.AsType[*smtp.Error](err)
 	s.transactions += len(f.batches)
+	// Without PIPELINING nothing may follow a command that has no reply yet, not even QUIT.
+	s.cut = e != nil && e.Kind == smtp.KindCanceled && e.Sent && !s.pipelined()
 	if f.answered() {
 		s.answered = true
 		s.lane.barren = 0
@@ -75,15 +78,11 @@ func (s *session) unsent(f *flight) []*probe {
 
 // results settles a flight that was sent. It returns the probes that are to be asked about again.
 func (s *session) results(f *flight, e *smtp.Error) []*probe {
-	doubtful := e != nil && e.Doubtful
-	if s.pipelined() && (f.confused() || e != nil && e.Kind == smtp.KindTimeout && f.partly()) {
-		// Commands that came together were not all understood: they have to be sent one by one.
-		s.lane.path.pool.learnLocked(s.host, brokenPipelining)
-		s.retiring, doubtful = true, true
-	}
-	if s.lane.path.pace.odd(f.slowest()) {
+	longest, silence := f.pauses(f.end)
+	if s.lane.path.pace.odd(longest) {
 		s.retiring = true
 	}
+	doubtful := s.doubtful(f, e, silence)
 	var back []*probe
 	for i := range f.batches {
 		b := &f.batches[i]
@@ -97,6 +96,26 @@ func (s *session) results(f *flight, e *smtp.Error) []*probe {
 		}
 	}
 	return back
+}
+
+// doubtful reports whether it is uncertain which reply answers which command of f, after which the server was silent
+// for a while.
+func (s *session) doubtful(f *flight, e *smtp.Error, silence time.Duration) bool {
+	together := s.pipelined() && f.answered()
+	switch {
+	case together && (f.confused() || e != nil && e.Kind == smtp.KindTimeout):
+		// Commands that came together were not all understood: they have to be sent one by one.
+		s.lane.path.pool.learnLocked(s.host, brokenPipelining)
+		s.retiring = true
+		return true
+	case e == nil:
+		return false
+	case together && silence >= oddLeast:
+		// Perhaps the server left out a reply, so that it had answered everything and ended a session that was idle.
+		return true
+	default:
+		return e.Doubtful
+	}
 }
 
 // mailRefused settles a transaction whose MAIL was refused. That is about the sender or the source, never about a
