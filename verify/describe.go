@@ -26,7 +26,7 @@ func (v *Verifier) describe(a address.Address) verdict.Answer {
 			SMTPUTF8:     verdict.TriOf(a.NeedsSMTPUTF8()),
 		},
 	}
-	if near, ok := address.Suggest(a.Domain()); ok {
+	if near, ok := v.suggestions.of(a.Domain()); ok {
 		ans.DidYouMean = a.LocalPart() + "@" + near.Unicode()
 	}
 	return ans

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -77,6 +78,8 @@ type Verifier struct {
 	now      func() time.Time
 	wg       sync.WaitGroup
 
+	suggestions suggestions
+
 	mu       sync.Mutex // Guards all below.
 	settings *settings
 	flights  map[flightKey]*flight
@@ -90,6 +93,7 @@ func New(opts Options) (*Verifier, error) {
 		lists: opts.Lists, resolver: opts.Resolver, memory: opts.Memory, secret: opts.Secret,
 		log: opts.Logger, now: opts.Now, flights: map[flightKey]*flight{}, scouts: map[string]*scout{},
 	}
+	v.suggestions.seed = maphash.MakeSeed()
 	if v.memory == nil {
 		v.memory = forgetful{}
 	}

@@ -120,6 +120,15 @@ func TestDomainRecordZeroIsNull(t *testing.T) {
 	}
 }
 
+func TestFrame(t *testing.T) {
+	a := full()
+	f := a.Frame()
+	a.Email, a.TookMS = "\"jörg b\"@example.com", 77
+	if got, want := string(f.AppendJSON(nil, a.Email, a.TookMS)), string(a.AppendJSON(nil)); got != want {
+		t.Errorf("Frame().AppendJSON() =\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestAppendJSONRoundTrip(t *testing.T) {
 	want := full()
 	b, err := json.Marshal(want)
@@ -182,8 +191,12 @@ func TestStamp(t *testing.T) {
 	var last stamp
 	var got, want []byte
 	for _, at := range []time.Time{
-		nine, nine, nine.Add(time.Microsecond), nine.Add(time.Millisecond), {}, nine.Add(time.Millisecond), nine,
-		time.Unix(0, 0), time.Unix(0, 0), nine.In(time.FixedZone("CET", 3600)), {}, time.Unix(-1, 0),
+		nine, nine, nine.Add(time.Microsecond), nine.Add(time.Millisecond),
+		{},
+		nine.Add(time.Millisecond), nine,
+		time.Unix(0, 0), time.Unix(0, 0), nine.In(time.FixedZone("CET", 3600)),
+		{},
+		time.Unix(-1, 0),
 	} {
 		got = last.append(append(got, ' '), at)
 		want = appendTime(append(want, ' '), at)

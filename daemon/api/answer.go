@@ -25,7 +25,7 @@ func wireAnswer(a *verdict.Answer) apitype.Answer {
 		CheckedAt: a.CheckedAt,
 		ExpiresAt: a.ExpiresAt.Truncate(time.Second),
 		RetryAt:   ceilSecond(a.RetryAt), // Up: whoever asks at that second must not be too early.
-		TookMS:    a.Took.Round(time.Millisecond).Milliseconds(),
+		TookMS:    tookMS(a),
 
 		AcceptAll:    string(a.AcceptAll),
 		Stage:        a.Stage,
@@ -43,6 +43,9 @@ func wireAnswer(a *verdict.Answer) apitype.Answer {
 	}
 	return out
 }
+
+// tookMS is in milliseconds how long a's request took.
+func tookMS(a *verdict.Answer) int64 { return a.Took.Round(time.Millisecond).Milliseconds() }
 
 // wireFlags allocates once for all nine flags.
 func wireFlags(f *verdict.Flags) apitype.Flags {

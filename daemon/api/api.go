@@ -60,6 +60,7 @@ type Server struct {
 	sendTimeout time.Duration
 
 	buffers bufferPool
+	frames  *frames
 }
 
 // The limits on one connection. A request's own wait is not among them: it may take ten minutes.
@@ -96,6 +97,7 @@ func New(opts Options) *Server {
 		cancel:      cancel,
 		bodyTimeout: bodyTimeout,
 		sendTimeout: sendTimeout,
+		frames:      newFrames(),
 	}
 	s.gate.empty = make(chan struct{})
 	s.mux = s.routes()

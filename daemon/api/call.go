@@ -23,8 +23,9 @@ type call struct {
 	r      *http.Request
 	id     string // Also in the reply's X-Request-Id.
 	caller *Caller
-	status int      // Of the reply; 0 until it is sent.
-	failed *failure // Why the reply is not the one asked for.
+	status int       // Of the reply; 0 until it is sent.
+	failed *failure  // Why the reply is not the one asked for.
+	header [3]string // The values of the reply's header fields.
 }
 
 // run takes one request through its route.
@@ -174,10 +175,10 @@ func (c *call) fail(err error) {
 // send replies with body, which is JSON and is not kept.
 func (c *call) send(status int, body []byte) {
 	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.srv.sendTimeout))
+	// What Header.Set would do, without an allocation for each.
+	c.header = [...]string{"application/json", strconv.Itoa(len(body)), c.id}
 	h := c.w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("X-Request-Id", c.id)
+	h["Content-Type"], h["Content-Length"], h["X-Request-Id"] = c.header[0:1:1], c.header[1:2:2], c.header[2:3:3]
 	c.status = status
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body) // A client that is gone is told nothing; net/http closes the connection.

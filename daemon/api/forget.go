@@ -31,6 +31,7 @@ func (s *Server) forgetAddress(c *call) error {
 	if err := memory.ForgetAddress(c.r.Context(), a); err != nil {
 		return err
 	}
+	s.frames.forget(a.String())
 	c.audit("address forgotten", zap.Int64("records", n))
 	c.sendJSON(http.StatusOK, apitype.Forgotten{Records: &n})
 	return nil
@@ -50,6 +51,7 @@ func (s *Server) forgetDomain(c *call) error {
 	if err != nil {
 		return err
 	}
+	s.frames.forget("")
 	n := int64(records)
 	c.audit("domain forgotten", zap.String("domain", d.ASCII()), zap.Int64("records", n))
 	c.sendJSON(http.StatusOK, apitype.Forgotten{Records: &n})
@@ -68,6 +70,7 @@ func (s *Server) forgetAll(c *call) error {
 	if err := memory.ForgetAll(c.r.Context()); err != nil {
 		return err
 	}
+	s.frames.forget("")
 	c.audit("everything forgotten")
 	c.sendJSON(http.StatusOK, apitype.Forgotten{})
 	return nil

@@ -3,9 +3,10 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"sync"
 
-	"github.com/verimails/verimaild/client/apitype"
+	"github.com/verimails/verimaild/verify/verdict"
 )
 
 // A bufferPool lends buffers to replies, so that serving a remembered answer allocates none.
@@ -28,11 +29,25 @@ func (p *bufferPool) put(b *bytes.Buffer) {
 }
 
 // sendAnswer replies with a.
-func (c *call) sendAnswer(status int, a *apitype.Answer) {
+func (c *call) sendAnswer(a *verdict.Answer) {
 	b := c.srv.buffers.get()
 	defer c.srv.buffers.put(b)
-	b.Write(append(a.AppendJSON(b.AvailableBuffer()), '\n'))
-	c.send(status, b.Bytes())
+	b.Write(append(c.srv.appendAnswer(b.AvailableBuffer(), a), '\n'))
+	c.send(http.StatusOK, b.Bytes())
+}
+
+// appendAnswer appends a's JSON to b.
+func (s *Server) appendAnswer(b []byte, a *verdict.Answer) []byte {
+	frame, worth := s.frames.find(a)
+	if frame == nil {
+		out := wireAnswer(a)
+		if !worth {
+			return out.AppendJSON(b)
+		}
+		frame = out.Frame()
+		s.frames.keep(a, frame)
+	}
+	return frame.AppendJSON(b, a.Email, tookMS(a))
 }
 
 // sendJSON replies with v, a small struct of apitype that encoding/json can't fail on.

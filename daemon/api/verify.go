@@ -1,8 +1,6 @@
 package api
 
 import (
-	"net/http"
-
 	"github.com/verimails/verimaild/client/apitype"
 	"github.com/verimails/verimaild/verify"
 )
@@ -39,7 +37,6 @@ func (s *Server) verify(c *call, req verify.Request) error {
 	if err != nil {
 		return err
 	}
-	out := wireAnswer(a)
-	c.sendAnswer(http.StatusOK, &out)
+	c.sendAnswer(a)
 	return nil
 }
