@@ -187,6 +187,7 @@ type Log struct {
 	// One JSON object a line, or text for a terminal.
 	Format string `mapstructure:"format" default:"json" enum:"json,console" reload:"restart"`
 
-	// Write whole addresses into the log. With false, only their domains are written, at level debug too.
+	// Write the whole address into the line that is logged at level debug for each answer. With false, only its domain
+	// is written.
 	Addresses bool `mapstructure:"addresses" default:"false"`
 }
