@@ -119,7 +119,11 @@ func (pa *path) advance() {
 	if pa.pool.spawn == nil || pa.pool.halted {
 		return
 	}
-	for _, la := range slices.Clone(pa.lanes) {
+	if len(pa.lanes) == 1 {
+		pa.lanes[0].advance()
+		return
+	}
+	for _, la := range slices.Clone(pa.lanes) { // Their order changes.
 		la.advance()
 	}
 }
