@@ -8,7 +8,6 @@ import (
 	"github.com/verimails/verimaild/cache"
 	"github.com/verimails/verimaild/client/apitype"
 	"github.com/verimails/verimaild/verify/address"
-	"github.com/verimails/verimaild/verify/maildns"
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
@@ -33,12 +32,7 @@ func (s *Server) domainRecord(c *call) error {
 // recallDomain is what memory holds of a domain; found is false if that is nothing.
 func recallDomain(memory *cache.Cache, d address.Domain, now time.Time) (out apitype.DomainRecord, found bool) {
 	out.Domain = d.ASCII()
-	hosts, freshness := memory.Hosts(d)
-	if freshness != verdict.Missing {
-		out.MailHosts = wireMailHosts(&hosts)
-		out.MailHosts.ExpiresAt = memory.HostsExpireAt(&hosts)
-		out.MailHosts.AgeS, out.MailHosts.Freshness = ageSeconds(hosts.At, now), freshness.String()
-	}
+	out.MailHosts = recallHosts(memory, d, now)
 	fact, freshness := memory.Domain(d)
 	out.ContradictedAt = fact.ContradictedAt
 	if freshness != verdict.Missing {
@@ -48,10 +42,16 @@ func recallDomain(memory *cache.Cache, d address.Domain, now time.Time) (out api
 	return out, out.MailHosts != nil || out.Habit != nil || !out.ContradictedAt.IsZero()
 }
 
-func wireMailHosts(m *maildns.MailHosts) *apitype.MailHosts {
+// recallHosts is what memory holds of a domain's mail hosts; nil if that is nothing.
+func recallHosts(memory *cache.Cache, d address.Domain, now time.Time) *apitype.MailHosts {
+	m, freshness := memory.Hosts(d)
+	if freshness == verdict.Missing {
+		return nil
+	}
 	out := &apitype.MailHosts{
 		Status: string(m.Status), Implicit: m.Implicit, Hosts: make([]apitype.MailHost, len(m.Hosts)),
-		Detail: m.Detail, Server: m.Server, CheckedAt: m.At,
+		Detail: m.Detail, Server: m.Server, CheckedAt: m.At, ExpiresAt: memory.HostsExpireAt(&m),
+		AgeS: ageSeconds(m.At, now), Freshness: freshness.String(),
 	}
 	for i := range m.Hosts {
 		h := &m.Hosts[i]
