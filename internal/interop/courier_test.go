@@ -114,7 +114,9 @@ func TestCourier(t *testing.T) {
 		{"catch-all", "anybody@catchall.courier.test", "risky/accepted_catch_all/domain"},
 		{"not its domain", "ada@elsewhere.test", "unknown/relay_denied/mx"},
 	}
-	askAll(t, d, questions)
+	answers := askAll(t, d, questions)
 	d.stop(t)
-	checkManners(t, courierSessions(t, r.log), manners{questions: len(questions), maxRefused: 1})
+	sessions := courierSessions(t, r.log)
+	checkManners(t, sessions, manners{questions: len(questions), maxRefused: 1})
+	section{server: "Courier", version: version(t, "courier-mta"), questions: questions, answers: answers, sessions: sessions}.write(t)
 }

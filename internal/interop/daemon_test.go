@@ -75,7 +75,7 @@ func startDaemon(t testing.TB, n *network, more string) *daemon {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	config := filepath.Join(dir, "verimaild.yaml")
-	text := fmt.Sprintf(daemonConfig, dir, n.world.DNSAddr(), n.port(), n.source(), sourceName, more)
+	text := fmt.Sprintf(daemonConfig, dir, n.resolver, n.port(), n.source(), sourceName, more)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@
 //
 //	go test -tags interop -count=1 ./internal/interop/...
 //
-// The table of what each server says is docs/interop.md. The tests compare it with what was said, and write it with
+// docs/interop.md has what each server says. The tests write it with
 //
 //	go test -tags interop -count=1 ./internal/interop/... -args -write
 package interop

@@ -4,6 +4,7 @@ package interop
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"net/netip"
 	"strconv"
@@ -18,7 +19,8 @@ import (
 // A network is the part of loopback that one test has for itself: a /16 and a port, claimed by a name server there.
 // All mail servers listen at that port, as those of the Internet do at 25.
 type network struct {
-	world *mailworld.World
+	world    *mailworld.World
+	resolver string // Whom the daemon asks; that name server, unless a test has a better one.
 
 	mu    sync.Mutex // Guards what follows.
 	zone  map[string]mailworld.Domain
@@ -38,7 +40,7 @@ func newNetwork(t testing.TB) *network {
 			t.Error(err)
 		}
 	})
-	n.world = world
+	n.world, n.resolver = world, world.DNSAddr()
 	return n
 }
 
@@ -118,4 +120,28 @@ func (n *network) greets(addr netip.AddrPort) bool {
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	_, _ = conn.Write([]byte("QUIT\r\n")) // Out of politeness.
 	return err == nil && strings.HasPrefix(line, "220")
+}
+
+// waitForName returns once the resolver finds a name.
+func (n *network) waitForName(t testing.TB, r *root, name string) {
+	t.Helper()
+	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, n.resolver)
+	}}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(20 * time.Second)
+	for {
+		_, err := resolver.LookupHost(t.Context(), name)
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-r.exited:
+			t.Fatalf("the server has ended. It printed:\n%s\nand logged:\n%s", r.output(), r.log)
+		case <-timeout:
+			t.Fatalf("%s does not find %s: %v. It printed:\n%s\nand logged:\n%s", n.resolver, name, err, r.output(), r.log)
+		}
+	}
 }

@@ -112,8 +112,8 @@ grey@opensmtpd.test vmail
 		{"known, in capitals", "CLEO@OPENSMTPD.TEST", "deliverable/mailbox_accepted/address"},
 		{"known, a system user", "vmail@system.opensmtpd.test", "deliverable/mailbox_accepted/address"},
 		{"unknown", "nobody@opensmtpd.test", "undeliverable/mailbox_not_found/address"},
-		{"unknown, two more", "nobody1@opensmtpd.test", "undeliverable/mailbox_not_found/address"},
-		{"unknown, one more", "nobody2@opensmtpd.test", "undeliverable/mailbox_not_found/address"},
+		{"unknown", "nobody1@opensmtpd.test", "undeliverable/mailbox_not_found/address"},
+		{"unknown", "nobody2@opensmtpd.test", "undeliverable/mailbox_not_found/address"},
 		{"unknown, no system user", "nobody1@system.opensmtpd.test", "undeliverable/mailbox_not_found/address"},
 		{"UTF-8", "jürgen@opensmtpd.test", "undeliverable/smtputf8_unsupported/domain"},
 		{"over quota", "full@opensmtpd.test", "risky/mailbox_full/address"},
@@ -124,8 +124,10 @@ grey@opensmtpd.test vmail
 		// What it says of domains that are not its own is what it says of unknown users: 550 Invalid recipient.
 		{"not its domain", "ada@elsewhere.test", "undeliverable/mailbox_not_found/address"},
 	}
-	askAll(t, d, questions)
+	answers := askAll(t, d, questions)
 	d.stop(t)
 	// jürgen is not asked about.
-	checkManners(t, opensmtpdSessions(t, r.log), manners{questions: len(questions) - 1, maxRefused: 3})
+	sessions := opensmtpdSessions(t, r.log)
+	checkManners(t, sessions, manners{questions: len(questions) - 1, maxRefused: 3})
+	section{server: "OpenSMTPD", version: version(t, "opensmtpd"), questions: questions, answers: answers, sessions: sessions}.write(t)
 }

@@ -38,6 +38,19 @@ func unpack(t testing.TB, root string, packages []string) {
 	}
 }
 
+// version is the upstream version of a package, as the archive has it: "3.7.11" of postfix_3.7.11-0+deb12u1_amd64.deb.
+func version(t testing.TB, name string) string {
+	t.Helper()
+	file := fetch(t, cacheDir(t), []string{name})[0].name
+	_, v, _ := strings.Cut(file, "_")
+	v, _, _ = strings.Cut(v, "_")
+	if _, noEpoch, ok := strings.Cut(v, "%3a"); ok {
+		v = noEpoch
+	}
+	v, _, _ = strings.Cut(v, "-")
+	return v
+}
+
 // cacheDir is where packages are kept between runs.
 func cacheDir(t testing.TB) string {
 	t.Helper()

@@ -44,18 +44,21 @@ func TestPostgrey(t *testing.T) {
 	runPostfix(t, n, r, p)
 	d := startDaemon(t, n, "")
 	began := time.Now()
-	answers := askAll(t, d, []question{
+	questions := []question{
 		{"known", "ada@postgrey.test", "unknown/greylisted/address"},
 		{"known", "bob@postgrey.test", "unknown/greylisted/address"},
 		{"unknown", "nobody@postgrey.test", "undeliverable/mailbox_not_found/address"},
-	})
+	}
+	answers := askAll(t, d, questions)
 	for _, a := range answers[:2] {
 		if got := a.RetryAt.Sub(began); got < postgreyDelay {
 			t.Errorf("verify(%q).retry_at is in %v; postgrey wants %v", a.Email, got, postgreyDelay)
 		}
 	}
 	d.stop(t)
-	checkManners(t, postfixSessions(t, r.log, n.source()), manners{questions: len(answers), maxRefused: 3})
+	sessions := postfixSessions(t, r.log, n.source())
+	checkManners(t, sessions, manners{questions: len(answers), maxRefused: 3})
+	section{server: "Postfix with postgrey", version: version(t, "postgrey"), questions: questions, answers: answers, sessions: sessions}.write(t)
 }
 
 // waitForFile returns once a server has made a file.
