@@ -34,7 +34,6 @@ func benchmarkProbe(b *testing.B, sites int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer w.Close() //nolint:errcheck // Nothing is learned from it here.
 	p, err := pool.New(pool.Options{
 		Sender:  "probe@source0.egress.test",
 		Sources: []pool.Source{{Name: "a", IPv4: w.SourceAddr(0), EHLO: "source0.egress.test"}},
@@ -77,6 +76,9 @@ func benchmarkProbe(b *testing.B, sites int) {
 	st := p.Stats()
 	b.ReportMetric(float64(st.Recipients)/float64(st.Flights), "recipients/flight")
 	if err := p.Close(context.Background()); err != nil {
+		b.Error(err)
+	}
+	if err := w.Close(); err != nil {
 		b.Error(err)
 	}
 }

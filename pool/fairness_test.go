@@ -96,7 +96,10 @@ func TestDomainsTakeTurns(t *testing.T) {
 			Find: func(name string) (mailworld.Domain, bool) {
 				return mailworld.Domain{Name: name, MX: mailworld.MXs("mx.a.test"), CatchAll: true}, true
 			},
-		}, func(o *pool.Options) { o.Limits = lifted(); o.Limits.Sessions, o.Limits.RecipientsPerTransaction = ptr(1), ptr(5) })
+		}, func(o *pool.Options) {
+			o.Limits = lifted()
+			o.Limits.Sessions, o.Limits.RecipientsPerTransaction = ptr(1), ptr(5)
+		})
 		var wg sync.WaitGroup
 		ask := func(domain string, n int) {
 			for i := range n {

@@ -14,6 +14,35 @@ import (
 	"github.com/verimails/verimaild/pool/reply"
 )
 
+// keepBusy asks without an end, from n goroutines, about new recipients of a domain, all of whom exist; the function
+// that it returns stops it.
+func (r *rig) keepBusy(n int, hosts []pool.Host, domain string) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			for j := 0; ctx.Err() == nil; j++ {
+				r.want(r.ask(hosts, fmt.Sprintf("u%d.%d@%s", i, j, domain))[0], reply.Accepted)
+			}
+		})
+	}
+	return func() { cancel(); wg.Wait() }
+}
+
+// wantWithin asks for n recipients of a domain at once, and holds the time that it takes.
+func (r *rig) wantWithin(most time.Duration, hosts []pool.Host, domain string, n int) {
+	r.t.Helper()
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { r.want(r.ask(hosts, fmt.Sprintf("n%d@%s", i, domain))[0], reply.Accepted) })
+	}
+	wg.Wait()
+	if took := time.Since(start); took > most {
+		r.t.Errorf("%d recipients of %s took %v, want at most %v", n, domain, took, most)
+	}
+}
+
 // Domains that rank the same hosts differently share a path, and not a session.
 func TestPreferenceOfEachDomainIsKept(t *testing.T) {
 	for _, sessions := range []int{1, 2} {
@@ -26,31 +55,10 @@ func TestPreferenceOfEachDomainIsKept(t *testing.T) {
 				o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.Idle = ptr(sessions), ptr(1), ptr(time.Duration(0))
 			})
 			forth, back := r.hosts("mx.a.test", "mx2.a.test"), r.hosts("mx2.a.test", "mx.a.test")
-			stop := make(chan struct{})
-			var busy, wg sync.WaitGroup
-			for i := range 40 { // Endless work for a.test.
-				busy.Go(func() {
-					for n := 0; ; n++ {
-						select {
-						case <-stop:
-							return
-						default:
-							r.want(r.ask(forth, fmt.Sprintf("u%d.%d@a.test", i, n))[0], reply.Accepted)
-						}
-					}
-				})
-			}
+			stop := r.keepBusy(40, forth, "a.test")
 			time.Sleep(time.Second)
-			start := time.Now()
-			for i := range 30 {
-				wg.Go(func() { r.want(r.ask(back, fmt.Sprintf("u%d@b.test", i))[0], reply.Accepted) })
-			}
-			wg.Wait()
-			if took := time.Since(start); took > 10*time.Second {
-				t.Errorf("sessions %d: 30 recipients of the other domain took %v", sessions, took)
-			}
-			close(stop)
-			busy.Wait()
+			r.wantWithin(10*time.Second, back, "b.test", 30)
+			stop()
 			for _, c := range r.world.Commands("") {
 				if c.Verb == "RCPT" && (c.Host == "mx.a.test") != (c.Line[len(c.Line)-7:] == "a.test>") {
 					t.Errorf("%s was asked %s, want each domain's best host", c.Host, c.Line)
@@ -76,33 +84,11 @@ func TestStarvedPathGetsAPlace(t *testing.T) {
 					o.MaxSessions = 1
 				}
 			})
-			var busy sync.WaitGroup
-			stop := make(chan struct{})
-			for i := range 4 {
-				busy.Go(func() {
-					for n := 0; n < 200; n++ {
-						select {
-						case <-stop:
-							return
-						default:
-							r.want(r.ask(r.hosts("mx.a.test"), fmt.Sprintf("u%d.%d@a.test", i, n))[0], reply.Accepted)
-						}
-					}
-				})
-			}
+			stop := r.keepBusy(4, r.hosts("mx.a.test"), "a.test")
 			time.Sleep(time.Second)
-			start := time.Now()
-			r.want(r.ask(r.hosts("mx2.a.test"), "ada@b.test")[0], reply.Accepted)
-			if took := time.Since(start); took > 2*time.Second {
-				t.Errorf("per source %v: waited %v for a place among the busy", perSource, took)
-			}
-			close(stop)
-			busy.Wait()
-			start = time.Now()
-			r.want(r.ask(r.hosts("mx2.a.test"), "bob@b.test")[0], reply.Accepted)
-			if took := time.Since(start); took > 2*time.Second {
-				t.Errorf("per source %v: waited %v for a place among the idle", perSource, took)
-			}
+			r.wantWithin(2*time.Second, r.hosts("mx2.a.test"), "b.test", 1) // Among the busy.
+			stop()
+			r.wantWithin(2*time.Second, r.hosts("mx2.a.test"), "b.test", 1) // Among the idle.
 		})
 	}
 }
@@ -221,32 +207,18 @@ func TestReloadRaisesLimits(t *testing.T) {
 
 func TestScenario46Close(t *testing.T) {
 	for _, test := range []struct {
-		name  string
-		grace time.Duration
-		err   error
-		count map[pool.Failure]int
+		name     string
+		grace    time.Duration
+		err      error
+		answered int // Of a hundred, at least; the rest is dropped.
 	}{
-		{"work is finished", time.Minute, nil, map[pool.Failure]int{"": 100}},
-		{"time is up", 5 * time.Second, context.DeadlineExceeded, nil},
-		{"at once", 0, context.DeadlineExceeded, map[pool.Failure]int{pool.FailClosed: 100}},
+		{"work is finished", time.Minute, nil, 100},
+		{"time is up", 5 * time.Second, context.DeadlineExceeded, 50},
+		{"at once", 0, context.DeadlineExceeded, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				spec := mailworld.Spec{RTT: 20 * time.Millisecond}
-				for i := range 50 {
-					name := fmt.Sprintf("mx%d.test", i)
-					spec.Hosts = append(spec.Hosts, mailworld.Host{Name: name, Slow: map[string]time.Duration{"RCPT": 4 * time.Second}})
-					spec.Domains = append(spec.Domains, mailworld.Domain{Name: fmt.Sprintf("d%d.test", i), MX: mailworld.MXs(name), CatchAll: true})
-				}
-				r := newRig(t, spec, func(o *pool.Options) {
-					o.Limits = lifted()
-					o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = ptr(1), ptr(1)
-				})
-				out := make(chan pool.Outcome, 100)
-				for i := range 100 {
-					go func() { out <- r.ask(r.hosts(fmt.Sprintf("mx%d.test", i/2)), fmt.Sprintf("u%d@d%d.test", i, i/2))[0] }()
-				}
-				time.Sleep(time.Second) // All fifty sessions are busy.
+				r, out := fiftyBusy(t)
 				ctx, cancel := context.WithTimeout(context.Background(), test.grace)
 				defer cancel()
 				start := time.Now()
@@ -261,13 +233,33 @@ func TestScenario46Close(t *testing.T) {
 					o := <-out
 					got[o.Failure]++
 				}
-				if test.count == nil && (got[""] < 50 || got[""]+got[pool.FailClosed] != 100) || test.count != nil && fmt.Sprint(got) != fmt.Sprint(test.count) {
-					t.Errorf("outcomes = %v, want %v", got, test.count)
+				if got[""] < test.answered || got[""]+got[pool.FailClosed] != 100 {
+					t.Errorf("outcomes = %v, want %d answered at least", got, test.answered)
 				}
 				r.wantFailure(r.ask(r.hosts("mx0.test"), "late@d0.test")[0], pool.FailClosed)
 			})
 		})
 	}
+}
+
+// fiftyBusy is a rig with fifty sessions that are busy, and a hundred questions under way.
+func fiftyBusy(t *testing.T) (*rig, <-chan pool.Outcome) {
+	spec := mailworld.Spec{RTT: 20 * time.Millisecond}
+	for i := range 50 {
+		name := fmt.Sprintf("mx%d.test", i)
+		spec.Hosts = append(spec.Hosts, mailworld.Host{Name: name, Slow: map[string]time.Duration{"RCPT": 4 * time.Second}})
+		spec.Domains = append(spec.Domains, mailworld.Domain{Name: fmt.Sprintf("d%d.test", i), MX: mailworld.MXs(name), CatchAll: true})
+	}
+	r := newRig(t, spec, func(o *pool.Options) {
+		o.Limits = lifted()
+		o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = ptr(1), ptr(1)
+	})
+	out := make(chan pool.Outcome, 100)
+	for i := range 100 {
+		go func() { out <- r.ask(r.hosts(fmt.Sprintf("mx%d.test", i/2)), fmt.Sprintf("u%d@d%d.test", i, i/2))[0] }()
+	}
+	time.Sleep(time.Second)
+	return r, out
 }
 
 // The context of Start ends without a Close, in the middle of everything.

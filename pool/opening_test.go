@@ -154,8 +154,14 @@ func TestScenario20And21BrokenTLS(t *testing.T) {
 		mode     mailworld.TLSMode
 		sessions int // For one question today, and one tomorrow.
 	}{
-		{mailworld.TLSGarbage, 3}, {mailworld.TLSAbort, 3}, {mailworld.TLSHang, 3}, {mailworld.TLSOld, 3},
-		{mailworld.TLSExpired, 2}, {mailworld.TLSOn, 2}, {mailworld.TLSTempFail, 2}, {mailworld.TLSRefused, 2},
+		{mailworld.TLSGarbage, 3},
+		{mailworld.TLSAbort, 3},
+		{mailworld.TLSHang, 3},
+		{mailworld.TLSOld, 3},
+		{mailworld.TLSExpired, 2},
+		{mailworld.TLSOn, 2},
+		{mailworld.TLSTempFail, 2},
+		{mailworld.TLSRefused, 2},
 	} {
 		t.Run(fmt.Sprint(test.mode), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

@@ -225,12 +225,18 @@ func (q *queue) all() []*probe {
 	for c := range q.rings {
 		for _, app := range q.rings[c].apps {
 			for _, in := range app.domains.all() {
-				for _, pr := range in.probes.all() {
-					if pr.state == probeQueued && pr.in == in {
-						out = append(out, pr)
-					}
-				}
+				out = in.appendWaiting(out)
 			}
+		}
+	}
+	return out
+}
+
+// appendWaiting appends the probes that wait in the line.
+func (in *appDomain) appendWaiting(out []*probe) []*probe {
+	for _, pr := range in.probes.all() {
+		if pr.state == probeQueued && pr.in == in {
+			out = append(out, pr)
 		}
 	}
 	return out

@@ -48,7 +48,9 @@ func TestMAILRefusedOnASessionThatWasWelcome(t *testing.T) {
 }
 
 func TestScenario26TooManyRecipients(t *testing.T) {
-	full := func(code int, text string) mailworld.Limit { return mailworld.Limit{N: 2, Reply: mailworld.Say(code, text)} }
+	full := func(code int, text string) mailworld.Limit {
+		return mailworld.Limit{N: 2, Reply: mailworld.Say(code, text)}
+	}
 	for _, test := range []struct {
 		name  string
 		limit mailworld.Limit

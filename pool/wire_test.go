@@ -165,25 +165,30 @@ func TestScenario11To15Wire(t *testing.T) {
 		{"11 all in one segment", mailworld.Host{Wire: mailworld.Wire{Hold: 50 * time.Millisecond}}, reply.Accepted, ""},
 		{
 			"12 many lines, each with its enhanced code",
-			mailworld.Host{Rcpt: func(string) mailworld.Reply { return mailworld.Say(250, "2.1.5 one\n2.1.5 two\nOk") }}, reply.Accepted, "",
+			mailworld.Host{Rcpt: func(string) mailworld.Reply { return mailworld.Say(250, "2.1.5 one\n2.1.5 two\nOk") }},
+			reply.Accepted, "",
 		},
 		{
 			"13 one reply with two codes",
-			mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Do: mailworld.DoRaw, Text: "250-ok\r\n550 no\r\n"}}}, "", pool.FailProtocol,
+			mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Do: mailworld.DoRaw, Text: "250-ok\r\n550 no\r\n"}}},
+			"", pool.FailProtocol,
 		},
 		{"14 a line of 2000", mailworld.Host{Rcpt: func(string) mailworld.Reply { return long(2000) }}, reply.Accepted, ""},
 		{
 			"14 a line of 10000",
-			mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Do: mailworld.DoRaw, Text: "250 " + strings.Repeat("x", 10000) + "\r\n"}}}, "", pool.FailProtocol,
+			mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Do: mailworld.DoRaw, Text: "250 " + strings.Repeat("x", 10000) + "\r\n"}}},
+			"", pool.FailProtocol,
 		},
 		{
 			"14 10000 lines",
-			mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Do: mailworld.DoRaw, Text: strings.Repeat("250-x\r\n", 10000) + "250 x\r\n"}}}, "", pool.FailProtocol,
+			mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Do: mailworld.DoRaw, Text: strings.Repeat("250-x\r\n", 10000) + "250 x\r\n"}}},
+			"", pool.FailProtocol,
 		},
 		{"15 bare LF", mailworld.Host{Wire: mailworld.Wire{LineEnd: "\n"}}, reply.Accepted, ""},
 		{
 			"15 CR, NUL and 8 bits in the text",
-			mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Do: mailworld.DoRaw, Text: "250 2.1.5 a\rb\x00c\xffd\r\n"}}}, reply.Accepted, "",
+			mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Do: mailworld.DoRaw, Text: "250 2.1.5 a\rb\x00c\xffd\r\n"}}},
+			reply.Accepted, "",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
