@@ -57,6 +57,12 @@ func (r *running) stopping(t *testing.T) <-chan error {
 	return done
 }
 
+// isShutdown reports whether err is the daemon's refusal of new work.
+func isShutdown(err error) bool {
+	refused, ok := errors.AsType[*client.Error](err)
+	return ok && refused.Code == apitype.CodeShuttingDown
+}
+
 // TestStopFinishes lets what is under way come to its end, and answers health checks all the while.
 func TestStopFinishes(t *testing.T) {
 	w := smallWorld(t, slowly(500*time.Millisecond))
@@ -71,10 +77,19 @@ func TestStopFinishes(t *testing.T) {
 	if took := time.Since(begun); took > 400*time.Millisecond {
 		t.Errorf("Ready() took %v during a stop, want no wait", took)
 	}
+	finished := 0
 	for range cap(answers) {
-		if a := <-answers; a.err != nil || a.Reason != "mailbox_not_found" {
+		a := <-answers
+		if isShutdown(a.err) {
+			continue // It came too late.
+		}
+		finished++
+		if a.err != nil || a.Reason != "mailbox_not_found" {
 			t.Errorf("under way: %s, %v, want mailbox_not_found", a.Reason, a.err)
 		}
+	}
+	if asked := len(w.Recipients("")); finished != asked || asked == 0 {
+		t.Errorf("%d answers, for %d recipients that were asked about", finished, asked)
 	}
 	if err := <-stopped; err != nil {
 		t.Errorf("Stop() = %v, want nil", err)
@@ -108,8 +123,7 @@ func TestStopCutsShort(t *testing.T) {
 	stopped := r.stopping(t)
 	for range cap(answers) {
 		a := <-answers
-		refused, ok := errors.AsType[*client.Error](a.err)
-		if shutting := ok && refused.Code == apitype.CodeShuttingDown; !shutting && a.Reason != "shutting_down" {
+		if !isShutdown(a.err) && a.Reason != "shutting_down" {
 			t.Errorf("cut short: %s, %v, want shutting_down", a.Reason, a.err)
 		}
 	}

@@ -100,10 +100,10 @@ var (
 // demoSamples is a choice of the sandbox's addresses, and some that need no mail server.
 func demoSamples() []daemon.Sample {
 	wanted := map[string]bool{}
-	for _, name := range strings.Fields(demoNames) {
+	for name := range strings.FieldsSeq(demoNames) {
 		wanted[name+"@sandbox.test"] = true
 	}
-	for _, name := range strings.Fields(demoDomains) {
+	for name := range strings.FieldsSeq(demoDomains) {
 		wanted["anyone@"+name+".sandbox.test"] = true
 	}
 	samples := slices.DeleteFunc(slices.Clone(daemon.Samples()), func(s daemon.Sample) bool { return !wanted[s.Address] })

@@ -76,7 +76,7 @@ egress:
   allow_networks: [127.0.0.0/8]
   sources: [{name: a, ipv4: %[4]v, ehlo: source0.egress.test}]
 `, os.Getenv("SHORT"), w.DNSAddr(), w.Port(), w.SourceAddr(0))
-	if err := os.WriteFile("world.tmp", []byte(text), 0o600); err == nil {
+	if err = os.WriteFile("world.tmp", []byte(text), 0o600); err == nil {
 		err = os.Rename("world.tmp", "verimaild.yaml") // So that who waits for it finds all of it.
 	}
 	if err != nil {
