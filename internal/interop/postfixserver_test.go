@@ -63,6 +63,13 @@ helo_refused = check_helo_access static:reject
 		{"EHLO refused", "ada@helo.test", "unknown/helo_refused/sender"},
 	}
 	answers := askAll(t, d, questions)
+	again, err := d.get(t.Context(), "ada@postfix.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := outcome(&again); !again.Cached || got != outcome(&answers[0]) {
+		t.Errorf("a second verify(%q) = %s, cached %t; want %s, cached", again.Email, got, again.Cached, outcome(&answers[0]))
+	}
 	d.stop(t)
 	sessions := postfixSessions(t, r.log, n.source())
 	checkManners(t, sessions, manners{questions: len(questions), maxRefused: 3})
