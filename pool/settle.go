@@ -110,7 +110,7 @@ func (s *session) doubtful(f *flight, e *smtp.Error, silence time.Duration) bool
 		return true
 	case e == nil:
 		return false
-	case together && silence >= oddLeast:
+	case together && (silence >= oddLeast || e.Kind == smtp.KindCanceled):
 		// Perhaps the server left out a reply, so that it had answered everything and ended a session that was idle.
 		return true
 	default:
