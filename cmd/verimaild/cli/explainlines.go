@@ -52,41 +52,59 @@ type explainOutput struct {
 // explainLines answers each line of standard input with one line, in order, and hands over what is ready whenever
 // the input pauses. A line that makes no sense is told on standard error; the others are answered all the same.
 func explainLines(t *reply.Table, std stdio) error {
-	in, out := bufio.NewReaderSize(std.in, maxReply), bufio.NewWriter(std.out)
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	faults := 0
+	e := lineExplainer{table: t, err: std.err, out: bufio.NewWriter(std.out)}
+	e.enc = json.NewEncoder(e.out)
+	e.enc.SetEscapeHTML(false)
+	err := e.readAll(bufio.NewReaderSize(std.in, maxReply))
+	if err := errors.Join(err, e.out.Flush()); err != nil {
+		return err
+	}
+	if e.faults > 0 {
+		return exitError(exitFailure)
+	}
+	return nil
+}
+
+// A lineExplainer answers lines.
+type lineExplainer struct {
+	table  *reply.Table
+	out    *bufio.Writer
+	enc    *json.Encoder // Onto out.
+	err    io.Writer
+	faults int
+}
+
+// readAll answers the lines of in up to its end.
+func (e *lineExplainer) readAll(in *bufio.Reader) error {
 	for n := 1; ; n++ {
 		line, tooLong, err := readLine(in)
 		if err != nil && !errors.Is(err, io.EOF) {
-			return errors.Join(err, out.Flush())
+			return err
 		}
 		if len(line) > 0 || tooLong {
-			answer, fault := explainLine(t, line, tooLong)
-			if fault == nil {
-				fault = enc.Encode(answer)
-			}
-			if fault != nil {
-				faults++
-				fmt.Fprintf(std.err, "verimaild: line %d%s: %v\n", n, nameID(answer.ID), fault)
-			}
+			e.answer(n, line, tooLong)
 		}
 		if err != nil {
-			break
+			return nil
 		}
 		if in.Buffered() == 0 {
-			if err := out.Flush(); err != nil {
+			if err := e.out.Flush(); err != nil {
 				return err
 			}
 		}
 	}
-	if err := out.Flush(); err != nil {
-		return err
+}
+
+// answer answers the nth line.
+func (e *lineExplainer) answer(n int, line []byte, tooLong bool) {
+	answer, err := explainLine(e.table, line, tooLong)
+	if err == nil {
+		err = e.enc.Encode(answer)
 	}
-	if faults > 0 {
-		return exitError(exitFailure)
+	if err != nil {
+		e.faults++
+		fmt.Fprintf(e.err, "verimaild: line %d%s: %v\n", n, nameID(answer.ID), err)
 	}
-	return nil
 }
 
 // readLine reads one line without its end. A line longer than the buffer is read to its end and dropped.
