@@ -164,14 +164,16 @@ func (v *Verifier) Verify(ctx context.Context, req Request) (*verdict.Answer, er
 	ans, err := v.known(ctx, &req, a)
 	if ans == nil && err == nil {
 		ans, err = v.answer(ctx, &req, a, start.Add(req.Deadline))
+		if err == nil {
+			ans = new(*ans) // The flight's answer is shared; this caller's copy is not.
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := *ans // The flight's answer is shared; this caller's copy is not.
-	out.Email = req.Email
-	out.Took = v.now().Sub(start)
-	return &out, nil
+	ans.Email = req.Email
+	ans.Took = v.now().Sub(start)
+	return ans, nil
 }
 
 // known answers from memory, and has what is stale asked about again behind the answer. nil means that memory does

@@ -68,7 +68,7 @@ func TestRestart(t *testing.T) {
 		s.verify(t, l+"@example.test")
 	}
 	stop()
-	checkNoAddress(t, filepath.Join(s.dir, "state"), locals)
+	checkNoAddress(t, filepath.Join(s.dir, "state"))
 
 	stop = s.start(t, zap.NewNop())
 	for _, l := range locals {
@@ -90,17 +90,17 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// checkNoAddress looks for local parts in the raw files of a state directory, which no daemon holds.
-func checkNoAddress(t *testing.T, dir string, locals []string) {
+// checkNoAddress looks for the local parts of names in the raw files of a state directory, which no daemon holds.
+func checkNoAddress(t *testing.T, dir string) {
 	t.Helper()
 	all := files(t, dir)
 	if len(all) < 4 {
 		t.Errorf("%s holds %d files, want a lock, a key and two stores", dir, len(all))
 	}
 	for name, content := range all {
-		for _, l := range append(locals, "beeblebrox", "zaphod") {
-			if bytes.Contains(bytes.ToLower(content), []byte(l)) {
-				t.Errorf("%s holds %q in clear", name, l)
+		for _, part := range []string{"zaphod", "beeblebrox"} {
+			if bytes.Contains(content, []byte(part)) {
+				t.Errorf("%s holds %q in clear", name, part)
 			}
 		}
 	}
@@ -167,6 +167,8 @@ func TestKilled(t *testing.T) {
 		}
 		_ = cmd.Wait() // It was killed.
 		wg.Wait()
+		// What was not yet sorted into tables lies in logs that are not compressed.
+		checkNoAddress(t, filepath.Join(s.dir, "state"))
 	}
 	s.spawn(t)
 	cached := 0
