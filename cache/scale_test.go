@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -121,11 +122,7 @@ func loadDomain(c *Cache, i int) error {
 		if err != nil {
 			return err
 		}
-		m := sample(a, []verdict.Reason{verdict.MailboxAccepted, verdict.MailboxNotFound, verdict.AcceptedCatchAll}[j%3], now)
-		for k := range m.Evidence {
-			m.Evidence[k].MX = "mx1." + a.Domain().ASCII()
-		}
-		m.MX[0].Host, m.MX[1].Host = "mx1."+a.Domain().ASCII(), "mx2."+a.Domain().ASCII()
+		m := scaleMailbox(a, i, j, now)
 		if err := c.PutMailbox(c.Begin(a), a, m); err != nil {
 			return err
 		}
@@ -139,6 +136,42 @@ func loadDomain(c *Cache, i int) error {
 		c.PutHosts(c.BeginDomain(a.Domain()), found(a.Domain(), now))
 	}
 	return nil
+}
+
+// scaleTexts are what servers say about mailboxes that they don't have.
+var scaleTexts = []string{
+	"<%s>: Recipient address rejected: User unknown in virtual mailbox table",
+	"<%s>: Recipient address rejected: User unknown in local recipient table",
+	"The email account that you tried to reach does not exist. Please try double-checking the recipient's email address",
+	"Recipient address rejected: Access denied. [AM0EUR01FT%03d.eop-EUR01.prod.protection.outlook.com]",
+	"Requested action not taken: mailbox unavailable",
+	"No such user here",
+	"%s... User unknown",
+}
+
+// scaleMailbox varies the sample by domain: servers, addresses, words and a queue's number.
+func scaleMailbox(a address.Address, i, j int, now time.Time) verdict.Mailbox {
+	m := sample(a, []verdict.Reason{verdict.MailboxAccepted, verdict.MailboxNotFound, verdict.AcceptedCatchAll}[j%3], now)
+	for k := range m.Evidence {
+		ev := &m.Evidence[k]
+		ev.MX = fmt.Sprintf("mx%d.%s", i%3, a.Domain())
+		ev.IP = netip.AddrFrom4([4]byte{byte(i >> 16), byte(i >> 8), byte(i), 25})
+		ev.Rule = fmt.Sprintf("rule-%d", i%40)
+		ev.At = now.Add(-time.Duration(i*j%5000) * time.Millisecond)
+		text := scaleTexts[i%len(scaleTexts)]
+		switch {
+		case ev.Code == 250:
+			ev.Text = fmt.Sprintf("2.1.5 OK %x", uint64(i*8+j)*0x9e3779b97f4a7c15>>32)
+		case strings.Contains(text, "%s"):
+			ev.Text = fmt.Sprintf(text, a)
+		case strings.Contains(text, "%03d"):
+			ev.Text = fmt.Sprintf(text, i%1000)
+		default:
+			ev.Text = text
+		}
+	}
+	m.MX[0].Host, m.MX[1].Host = "mx0."+a.Domain().ASCII(), "mx1."+a.Domain().ASCII()
+	return m
 }
 
 // serveMany starts as a daemon would, and answers questions all over the cache.

@@ -45,9 +45,9 @@ func inspect(dir string, budget time.Duration) error {
 		return err
 	}
 	deadline := time.Now().Add(budget)
-	for _, id := range tables {
+	for id, t := range tables {
 		path := table.NewFilename(id, dir)
-		if err := verifyTable(path, deadline); err != nil {
+		if err := verifyTable(path, t.Compression, deadline); err != nil {
 			return &DamageError{Dir: dir, Problem: fmt.Sprintf("%s: %v", filepath.Base(path), err)}
 		}
 	}
@@ -121,7 +121,7 @@ func removeEmpty(dir string, names []string) error {
 
 // manifestTables lists the tables that make up the store. Badger itself would start empty and delete every table if
 // there were no manifest, and those tables of which the manifest does not tell.
-func manifestTables(dir string, names []string) (ids []uint64, err error) {
+func manifestTables(dir string, names []string) (tables map[uint64]badger.TableManifest, err error) {
 	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
 	if errors.Is(err, fs.ErrNotExist) {
 		if hasExt(names, ".sst") || hasExt(names, ".mem") {
@@ -146,10 +146,7 @@ func manifestTables(dir string, names []string) (ids []uint64, err error) {
 	if end < fi.Size() && !hasExt(names, ".mem") {
 		return nil, &DamageError{Dir: dir, Problem: "MANIFEST: its end is missing"}
 	}
-	for id := range m.Tables {
-		ids = append(ids, id)
-	}
-	return ids, nil
+	return m.Tables, nil
 }
 
 func hasExt(names []string, ext string) bool {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4/fb"
+	"github.com/dgraph-io/badger/v4/options"
+	"github.com/klauspost/compress/snappy"
 )
 
 // castagnoli is the polynomial of Badger's checksums.
@@ -28,7 +30,7 @@ var (
 //
 // A table is blocks, index, length of the index, checksum of the index, length of the checksum; lengths are 32-bit
 // big-endian.
-func verifyTable(path string, deadline time.Time) (err error) {
+func verifyTable(path string, compression options.CompressionType, deadline time.Time) (err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -38,7 +40,7 @@ func verifyTable(path string, deadline time.Time) (err error) {
 	if err != nil {
 		return err
 	}
-	t := tableFile{r: f, size: fi.Size()}
+	t := tableFile{r: f, size: fi.Size(), snappy: compression == options.Snappy}
 	index, err := t.index()
 	if err != nil {
 		return err
@@ -65,6 +67,9 @@ type tableFile struct {
 	r    io.ReaderAt
 	size int64
 	buf  []byte
+
+	snappy   bool // Blocks are compressed with Snappy, checksum and all.
+	unpacked []byte
 }
 
 // span reads n bytes from off. They are valid until the next call.
@@ -130,6 +135,9 @@ func (t *tableFile) block(index *fb.TableIndex, i int) error {
 	if err != nil {
 		return fmt.Errorf("block %d: %w", i, err)
 	}
+	if b, err = t.unpack(b); err != nil {
+		return fmt.Errorf("block %d: %w", i, err)
+	}
 	if len(b) < 4 {
 		return fmt.Errorf("block %d: %w", i, errTableShort)
 	}
@@ -146,6 +154,27 @@ func (t *tableFile) block(index *fb.TableIndex, i int) error {
 		return fmt.Errorf("block %d: %w", i, errTableChecksum)
 	}
 	return nil
+}
+
+// maxBlock bounds an unpacked block: one of 4 KB, or one record that is larger.
+const maxBlock = 8 << 20
+
+// unpack returns a block as it was before compression. It is valid until the next call.
+func (t *tableFile) unpack(b []byte) ([]byte, error) {
+	if !t.snappy {
+		return b, nil
+	}
+	n, err := snappy.DecodedLen(b)
+	if err != nil {
+		return nil, err
+	}
+	if n > maxBlock {
+		return nil, errTableShort
+	}
+	if n > cap(t.unpacked) {
+		t.unpacked = make([]byte, n)
+	}
+	return snappy.Decode(t.unpacked[:cap(t.unpacked)], b)
 }
 
 // parseChecksum reads the sum from Badger's protocol buffer message Checksum: field 1 is the algorithm, left out for
