@@ -77,6 +77,7 @@ func (s *session) connect(ctx context.Context, opts *Options, t target, tls smtp
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.conn, s.host, s.ip, s.fallback, s.opened, s.lockStep = conn, t.host, t.addr, t.fallback, time.Now(), lockStep
+	s.noTLS = tls == smtp.TLSNever && opts.TLS == smtp.TLSOpportunistic
 	p.total.Sessions++
 	return nil
 }

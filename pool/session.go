@@ -19,6 +19,7 @@ type session struct {
 	ip       netip.Addr
 	fallback bool // Its host is not of the best preference.
 	lockStep bool // Its host is known to offer PIPELINING and not to do it.
+	noTLS    bool // It is in clear because its host's STARTTLS is known to fail.
 	opened   time.Time
 
 	transactions int

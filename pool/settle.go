@@ -126,6 +126,10 @@ func (s *session) mailRefused(back []*probe, f *flight, b *batch) []*probe {
 	o := s.outcome(smtp.StageMAIL)
 	o.sent(f, b)
 	o.Reply, o.At, o.Meaning = b.mail.reply, b.mail.reply.At, b.mail.meaning
+	if s.noTLS && o.Meaning.Detail == reply.DetailTLSRequired { // It wants what it failed to do: that says more.
+		o.Failure, o.Detail = FailTLS, "STARTTLS failed, and in clear the server said "+o.Reply.String()
+		o.Reply, o.Meaning = smtp.Reply{}, reply.Meaning{}
+	}
 	if s.welcome && (o.Reply.Code == 421 || o.Meaning.Scope == reply.ScopeSession) {
 		return s.again(back, b.probes, o)
 	}
