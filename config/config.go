@@ -14,8 +14,13 @@ import "os"
 // An empty path means the one in VERIMAILD_CONFIG; if that is empty too, the first that exists of
 // /etc/verimaild/verimaild.yaml and verimaild/verimaild.yaml in the XDG configuration directory; and if none exists,
 // no file. A file that is named must exist. The error is always a [Faults].
-func Load(path string, environ []string) (*Config, error) {
-	return load(path, host{environ: environ, root: os.Geteuid() == 0, system: systemFile})
+func Load(path string, environ []string) (*Config, error) { return LoadWith(path, environ, nil) }
+
+// LoadWith is Load with more checks, those of the packages that use the configuration, so that all faults are reported
+// at once. more returns its faults as a [Faults], made by [Config.Fault]. It sees the defaults where a value has a fault
+// already, and what it says of such a key is left out.
+func LoadWith(path string, environ []string, more func(*Config) error) (*Config, error) {
+	return loadWith(path, host{environ: environ, root: os.Geteuid() == 0, system: systemFile}, more)
 }
 
 // Default is the configuration without a file and without VERIMAILD_ variables, for root or another user. Of environ,

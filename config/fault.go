@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,6 +68,19 @@ func (fs Faults) Unwrap() []error {
 		errs[i] = f
 	}
 	return errs
+}
+
+// others is what err, a Faults or nil, says of keys of which fs says nothing.
+func (fs Faults) others(err error) Faults {
+	more, ok := errors.AsType[Faults](err)
+	if err != nil && !ok {
+		return Faults{{Problem: err.Error(), Err: err}}
+	}
+	return slices.DeleteFunc(slices.Clone(more), func(f Fault) bool {
+		return slices.ContainsFunc(fs, func(o Fault) bool {
+			return o.Key == f.Key || strings.HasPrefix(o.Key, f.Key+".") || strings.HasPrefix(o.Key, f.Key+"[")
+		})
+	})
 }
 
 // Err is fs in order, or nil if there is no fault.

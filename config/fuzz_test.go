@@ -62,5 +62,5 @@ func checkFaults(t *testing.T, text string, err error) {
 func loadText(text string) (*Config, error) {
 	o := &origin{file: "/etc/fuzz.yaml", places: map[string]place{}}
 	values, faults := fromText(tree(), text, o)
-	return build(root, o, values, faults)
+	return build(root, o, values, faults, nil)
 }

@@ -20,15 +20,15 @@ type host struct {
 	system  string // The system's configuration file.
 }
 
-// load does what Load says, for any host.
-func load(path string, h host) (*Config, error) {
+// loadWith does what LoadWith says, for any host.
+func loadWith(path string, h host, more func(*Config) error) (*Config, error) {
 	o := &origin{file: h.find(path), places: map[string]place{}}
 	file, faults := fromFile(tree(), o)
-	return build(h, o, file, faults)
+	return build(h, o, file, faults, more)
 }
 
 // build makes a Config of the file's values, to which o and faults belong, and of what the host adds.
-func build(h host, o *origin, file map[string]any, faults Faults) (*Config, error) {
+func build(h host, o *origin, file map[string]any, faults Faults, more func(*Config) error) (*Config, error) {
 	env, envFaults := environment(tree(), h.environ, directory(""), o)
 	faults = append(faults, envFaults...)
 	c := new(Config)
@@ -37,6 +37,9 @@ func build(h host, o *origin, file map[string]any, faults Faults) (*Config, erro
 	}
 	c.origin = *o
 	faults = append(faults, check(c, faults)...)
+	if more != nil {
+		faults = append(faults, faults.others(more(c))...)
+	}
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}

@@ -276,3 +276,23 @@ func TestConfigFault(t *testing.T) {
 		t.Errorf("without a file: Fault = %q", got)
 	}
 }
+
+// TestLoadWith: the faults that others find are reported with one's own, but for keys that have a fault already.
+func TestLoadWith(t *testing.T) {
+	path := write(t, "egress: {sender: ada, port: 0}\nnever_probe: [a b]\n")
+	_, err := LoadWith(path, []string{"HOME=/root"}, func(c *Config) error {
+		return Faults{c.Fault("egress.sender", "said twice"), c.Fault("socket.group", "no such group")}.Err()
+	})
+	faults, ok := errors.AsType[Faults](err)
+	if !ok {
+		t.Fatalf("LoadWith() = %v, want Faults", err)
+	}
+	var keys []string
+	for _, f := range faults {
+		keys = append(keys, f.Key)
+	}
+	slices.Sort(keys)
+	if want := []string{"egress.port", "egress.sender", "never_probe[0]", "socket.group"}; !slices.Equal(keys, want) {
+		t.Errorf("LoadWith() finds faults of %q, want %q", keys, want)
+	}
+}

@@ -62,8 +62,7 @@ func newSchema(t reflect.Type) *key {
 // addFields adds a key for each exported field of k's struct. Of defs, a field's name leads to its default if its
 // own tag has none.
 func (k *key) addFields(defs map[string]string) {
-	for i := range k.typ.NumField() {
-		f := k.typ.Field(i)
+	for f := range k.typ.Fields() {
 		if !f.IsExported() {
 			continue
 		}

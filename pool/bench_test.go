@@ -39,7 +39,7 @@ func benchmarkProbe(b *testing.B, sites int) {
 		Sources: []pool.Source{{Name: "a", IPv4: w.SourceAddr(0), EHLO: "source0.egress.test"}},
 		Port:    uint16(w.Port()), Guard: everything(), Replies: reply.Builtin(),
 		Limits: &provider.Limits{
-			RecipientsPerTransaction: ptr(0), TransactionsPerSession: ptr(0), RefusalsPerSession: ptr(0), Sessions: ptr(4),
+			RecipientsPerTransaction: new(0), TransactionsPerSession: new(0), RefusalsPerSession: new(0), Sessions: new(4),
 			SessionAge: ptr(time.Duration(0)),
 		},
 		Dial: func(ctx context.Context, laddr netip.Addr, raddr netip.AddrPort) (net.Conn, error) {

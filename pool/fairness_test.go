@@ -33,7 +33,7 @@ func order(t *testing.T, batch int, crowds ...crowd) string {
 	}
 	r := newRigUnstarted(t, spec, func(o *pool.Options) {
 		o.Limits = lifted()
-		o.Limits.Sessions, o.Limits.RecipientsPerTransaction = ptr(1), ptr(batch)
+		o.Limits.Sessions, o.Limits.RecipientsPerTransaction = new(1), new(batch)
 	})
 	var wg sync.WaitGroup
 	for _, c := range crowds {
@@ -98,7 +98,7 @@ func TestDomainsTakeTurns(t *testing.T) {
 			},
 		}, func(o *pool.Options) {
 			o.Limits = lifted()
-			o.Limits.Sessions, o.Limits.RecipientsPerTransaction = ptr(1), ptr(5)
+			o.Limits.Sessions, o.Limits.RecipientsPerTransaction = new(1), new(5)
 		})
 		var wg sync.WaitGroup
 		ask := func(domain string, n int) {
@@ -125,7 +125,7 @@ func TestInteractiveJoinsABulkProbe(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRigUnstarted(t, oneHost(mailworld.Host{}), func(o *pool.Options) {
 			o.Limits = lifted()
-			o.Limits.Sessions, o.Limits.RecipientsPerTransaction = ptr(1), ptr(1)
+			o.Limits.Sessions, o.Limits.RecipientsPerTransaction = new(1), new(1)
 		})
 		var wg sync.WaitGroup
 		probe := func(path string, class pool.Class) {

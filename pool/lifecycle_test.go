@@ -52,7 +52,7 @@ func TestPreferenceOfEachDomainIsKept(t *testing.T) {
 			spec.Domains[0].CatchAll = true
 			r := newRig(t, spec, func(o *pool.Options) {
 				o.Limits = lifted()
-				o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.Idle = ptr(sessions), ptr(1), ptr(time.Duration(0))
+				o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.Idle = new(sessions), new(1), ptr(time.Duration(0))
 			})
 			forth, back := r.hosts("mx.a.test", "mx2.a.test"), r.hosts("mx2.a.test", "mx.a.test")
 			stop := r.keepBusy(40, forth, "a.test")
@@ -77,7 +77,7 @@ func TestStarvedPathGetsAPlace(t *testing.T) {
 			spec.Domains = append(spec.Domains, mailworld.Domain{Name: "b.test", MX: mailworld.MXs("mx2.a.test"), CatchAll: true})
 			r := newRig(t, spec, func(o *pool.Options) {
 				o.Limits = lifted()
-				o.Limits.Idle, o.Limits.TransactionsPerSession, o.Limits.RecipientsPerTransaction = ptr(time.Duration(0)), ptr(8), ptr(1)
+				o.Limits.Idle, o.Limits.TransactionsPerSession, o.Limits.RecipientsPerTransaction = ptr(time.Duration(0)), new(8), new(1)
 				if perSource {
 					o.SourceSessions = 1
 				} else {
@@ -123,7 +123,7 @@ func TestReloadMovesWhatAGoneSourceHad(t *testing.T) {
 		slow := mailworld.Host{Slow: map[string]time.Duration{"RCPT": 2 * time.Second}}
 		r := newRig(t, oneHost(slow), func(o *pool.Options) {
 			o.Limits = lifted()
-			o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = ptr(1), ptr(1), ptr(1)
+			o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = new(1), new(1), new(1)
 		})
 		var wg sync.WaitGroup
 		outs := make([]pool.Outcome, 12)
@@ -182,7 +182,7 @@ func TestReloadRaisesLimits(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		slow := mailworld.Host{Slow: map[string]time.Duration{"RCPT": time.Second}}
 		limits := lifted()
-		limits.Sessions, limits.RecipientsPerTransaction, limits.RefusalsPerSession = ptr(1), ptr(1), ptr(3)
+		limits.Sessions, limits.RecipientsPerTransaction, limits.RefusalsPerSession = new(1), new(1), new(3)
 		r := newRig(t, oneHost(slow), func(o *pool.Options) { o.Limits = limits })
 		var wg sync.WaitGroup
 		for i := range 40 {
@@ -252,7 +252,7 @@ func fiftyBusy(t *testing.T) (*rig, <-chan pool.Outcome) {
 	}
 	r := newRig(t, spec, func(o *pool.Options) {
 		o.Limits = lifted()
-		o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = ptr(1), ptr(1)
+		o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = new(1), new(1)
 	})
 	out := make(chan pool.Outcome, 100)
 	for i := range 100 {

@@ -135,7 +135,7 @@ func TestEqualPreferencesShareTheLoad(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, twoHosts(mailworld.Host{}, mailworld.Host{}), func(o *pool.Options) {
 			o.Limits = lifted()
-			o.Limits.TransactionsPerSession = ptr(1)
+			o.Limits.TransactionsPerSession = new(1)
 		})
 		hosts := r.hosts("mx.a.test", "mx2.a.test")
 		hosts[1].Preference = hosts[0].Preference

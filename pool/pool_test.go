@@ -154,7 +154,8 @@ func oneHost(h mailworld.Host) mailworld.Spec {
 
 func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 // bubble runs f on virtual time.
 func bubble(t *testing.T, f func(t *testing.T)) {
@@ -164,6 +165,6 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 
 func lifted() *provider.Limits {
 	return &provider.Limits{
-		RecipientsPerTransaction: ptr(100), TransactionsPerSession: ptr(0), RefusalsPerSession: ptr(0), Sessions: ptr(10),
+		RecipientsPerTransaction: new(100), TransactionsPerSession: new(0), RefusalsPerSession: new(0), Sessions: new(10),
 	}
 }

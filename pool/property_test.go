@@ -128,9 +128,9 @@ func (c *chaos) options(o *pool.Options) {
 	}
 	o.MaxSessions, o.SourceSessions = c.rand.IntN(4), c.rand.IntN(3)
 	o.Limits = &provider.Limits{
-		Sessions: ptr(c.rand.IntN(4)), RecipientsPerTransaction: ptr(c.rand.IntN(6)), TransactionsPerSession: ptr(c.rand.IntN(9)),
-		RefusalsPerSession: ptr(c.rand.IntN(5)), Idle: ptr(time.Duration(c.rand.IntN(20)) * time.Second),
-		SessionAge: ptr(time.Duration(c.rand.IntN(240)) * time.Second),
+		Sessions: new(c.rand.IntN(4)), RecipientsPerTransaction: new(c.rand.IntN(6)), TransactionsPerSession: new(c.rand.IntN(9)),
+		RefusalsPerSession: new(c.rand.IntN(5)), Idle: new(time.Duration(c.rand.IntN(20)) * time.Second),
+		SessionAge: new(time.Duration(c.rand.IntN(240)) * time.Second),
 	}
 }
 

@@ -70,8 +70,8 @@ func TestSessionLimits(t *testing.T) {
 				}
 				r := newRig(t, spec, func(o *pool.Options) {
 					o.Limits = lifted()
-					o.Limits.RecipientsPerTransaction = ptr(1)
-					o.Limits.TransactionsPerSession, o.Limits.RefusalsPerSession, o.Limits.Sessions = ptr(8), ptr(3), ptr(1)
+					o.Limits.RecipientsPerTransaction = new(1)
+					o.Limits.TransactionsPerSession, o.Limits.RefusalsPerSession, o.Limits.Sessions = new(8), new(3), new(1)
 				})
 				var wg sync.WaitGroup
 				for i := range n {
@@ -94,7 +94,7 @@ func TestSessionsAtOnce(t *testing.T) {
 		spec.Domains[0].CatchAll = true
 		r := newRig(t, spec, func(o *pool.Options) {
 			o.Limits = lifted()
-			o.Limits.RecipientsPerTransaction, o.Limits.Sessions = ptr(1), ptr(2)
+			o.Limits.RecipientsPerTransaction, o.Limits.Sessions = new(1), new(2)
 		})
 		var wg sync.WaitGroup
 		for i := range 40 {
@@ -260,7 +260,7 @@ func TestCancelDropsWhatIsQueued(t *testing.T) {
 		r := newRig(t, oneHost(mailworld.Host{Slow: map[string]time.Duration{"RCPT": 10 * time.Second}}),
 			func(o *pool.Options) {
 				o.Limits = lifted()
-				o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = ptr(1), ptr(1), ptr(3)
+				o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = new(1), new(1), new(3)
 			})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan []pool.Outcome)

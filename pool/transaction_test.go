@@ -36,7 +36,7 @@ func TestMAILRefusedOnASessionThatWasWelcome(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, oneHost(mailworld.Host{Limits: mailworld.Limits{Transactions: mailworld.Limit{N: 3}}}), func(o *pool.Options) {
 			o.Limits = lifted()
-			o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = ptr(1), ptr(1), ptr(100)
+			o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = new(1), new(1), new(100)
 		})
 		var wg sync.WaitGroup
 		for i := range 20 {
@@ -62,7 +62,7 @@ func TestScenario26TooManyRecipients(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				r := newRig(t, oneHost(mailworld.Host{Limits: mailworld.Limits{Recipients: test.limit}}), func(o *pool.Options) {
 					o.Limits = lifted()
-					o.Limits.RecipientsPerTransaction = ptr(5)
+					o.Limits.RecipientsPerTransaction = new(5)
 				})
 				for range 3 { // The third is what has been learned from the first.
 					for _, o := range r.ask(r.hosts("mx.a.test"), "a@a.test", "b@a.test", "c@a.test", "d@a.test", "e@a.test", "f@a.test") {
@@ -177,7 +177,7 @@ func TestAnnouncedLimits(t *testing.T) {
 				}
 				r := newRig(t, spec, func(o *pool.Options) {
 					o.Limits = lifted()
-					o.Limits.Sessions, o.Limits.RecipientsPerTransaction = ptr(1), ptr(3)
+					o.Limits.Sessions, o.Limits.RecipientsPerTransaction = new(1), new(3)
 				})
 				var wg sync.WaitGroup
 				for i := range 24 {
@@ -210,7 +210,7 @@ func domainsOf(s mailworld.Session) int {
 func TestFlightIsBoundedWhereLimitsAreLifted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, oneHost(mailworld.Host{}), func(o *pool.Options) {
-			o.Limits = &provider.Limits{RecipientsPerTransaction: ptr(0), RefusalsPerSession: ptr(0), Sessions: ptr(1)}
+			o.Limits = &provider.Limits{RecipientsPerTransaction: new(0), RefusalsPerSession: new(0), Sessions: new(1)}
 		})
 		paths := make([]string, 450)
 		for i := range paths {

@@ -100,7 +100,7 @@ func TestScenario06Tarpit(t *testing.T) {
 		spec := oneHost(mailworld.Host{Limits: mailworld.Limits{SoftErrors: 4, ErrorDelay: time.Second, ErrorGrowth: time.Second}})
 		r := newRig(t, spec, func(o *pool.Options) {
 			o.Limits = lifted()
-			o.Limits.Sessions, o.Limits.RecipientsPerTransaction = ptr(1), ptr(1)
+			o.Limits.Sessions, o.Limits.RecipientsPerTransaction = new(1), new(1)
 		})
 		for i := range 12 {
 			o := r.ask(r.hosts("mx.a.test"), string(rune('k'+i))+"@a.test")[0]
@@ -141,7 +141,7 @@ func TestScenario08ForcedRSETRefusedHarmsNoAnswer(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, oneHost(mailworld.Exim("mx.a.test")), func(o *pool.Options) {
 			o.Limits = lifted()
-			o.Limits.RecipientsPerTransaction, o.Limits.Sessions = ptr(1), ptr(1)
+			o.Limits.RecipientsPerTransaction, o.Limits.Sessions = new(1), new(1)
 		})
 		for i := range 40 {
 			local, class := "ada", reply.Accepted

@@ -1,6 +1,7 @@
 package mailworld
 
 import (
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -133,8 +134,6 @@ func (w *World) Counts() Counts {
 	w.rec.mu.Lock()
 	defer w.rec.mu.Unlock()
 	c := Counts{Open: open, Sessions: w.rec.opened, Queries: w.rec.queried, Commands: make(map[string]int, len(w.rec.commands))}
-	for v, n := range w.rec.commands {
-		c.Commands[v] = n
-	}
+	maps.Copy(c.Commands, w.rec.commands)
 	return c
 }

@@ -154,19 +154,26 @@ func (c *condition) met(s *scan, code codePattern, provider string) bool {
 // covers reports whether every reply that meets d meets c, as far as their form shows. lists tells of a signal
 // to which word lists it belongs.
 func (c *condition) covers(d *condition, lists [][]signal) bool {
-	if c.stages&d.stages != d.stages {
-		return false
-	}
-	if !coversAll(c.codes, d.codes, codePattern.covers) {
-		return false
-	}
-	if len(c.enhanced) > 0 && (len(d.enhanced) == 0 || !coversAll(c.enhanced, d.enhanced, enhancedPattern.covers)) {
-		return false
-	}
+	return c.coversCodes(d) && c.coversWords(d, lists)
+}
+
+// coversCodes is covers for all but the words.
+func (c *condition) coversCodes(d *condition) bool {
 	same := func(a, b string) bool { return a == b }
-	if len(c.providers) > 0 && (len(d.providers) == 0 || !coversAll(c.providers, d.providers, same)) {
+	switch {
+	case c.stages&d.stages != d.stages, !coversAll(c.codes, d.codes, codePattern.covers):
 		return false
+	case len(c.enhanced) > 0 && (len(d.enhanced) == 0 || !coversAll(c.enhanced, d.enhanced, enhancedPattern.covers)):
+		return false
+	case len(c.providers) > 0 && (len(d.providers) == 0 || !coversAll(c.providers, d.providers, same)):
+		return false
+	default:
+		return true
 	}
+}
+
+// coversWords is covers for the words: each set that c wants is wanted by d too, and what c excludes, d excludes.
+func (c *condition) coversWords(d *condition, lists [][]signal) bool {
 	within := func(a, b signal) bool { return a == b || slices.Contains(lists[b], a) }
 	for _, set := range c.all {
 		implied := func(other []signal) bool { return coversAll(set, other, within) }

@@ -25,25 +25,44 @@ func (t *Table) appendLines(b []byte, lines []string) []byte {
 }
 
 // cutInWord reports whether the line end between b and next cuts a word, a number or a URL in two, rather than
-// standing in place of a space. Words are known from the rules: "rejec" and "ted" belong together.
+// standing in place of a space.
 func (t *Table) cutInWord(b []byte, next string) bool {
-	if len(b) > 1 && b[len(b)-1] == '.' && isDigit(b[len(b)-2]) && next != "" && isDigit(next[0]) {
-		return true // An address or a code such as 192.0.2.1: no sentence ends in a number here.
+	if next == "" || len(b) == 0 {
+		return false
 	}
 	left := lastRun(b)
+	switch {
+	case len(b) > 1 && b[len(b)-1] == '.' && isDigit(b[len(b)-2]) && isDigit(next[0]):
+		return true // An address or a code such as 192.0.2.1: no sentence ends in a number here.
+	case len(left) == 0:
+		return false
+	case kinds[next[0]] != isOther && cutsURL(b), cutsNumber(left, next):
+		return true
+	default:
+		return t.cutsWord(left, next)
+	}
+}
+
+// cutsURL reports whether b ends within a URL.
+func cutsURL(b []byte) bool {
+	space := bytes.LastIndexAny(b, " \x01<>()\"")
+	return bytes.Contains(b[space+1:], []byte("://"))
+}
+
+// cutsNumber reports whether left and next are the halves of a number, dotted or not.
+func cutsNumber(left []byte, next string) bool {
+	if !isDigit(left[len(left)-1]) || len(left) == 3 && len(next) > 1 && next[1] == '.' { // A reply code before an enhanced one.
+		return false
+	}
+	return isDigit(next[0]) || next[0] == '.' && len(next) > 1 && isDigit(next[1])
+}
+
+// cutsWord reports whether left and next are the halves of a word that the rules know: "rejec" and "ted" belong
+// together.
+func (t *Table) cutsWord(left []byte, next string) bool {
 	n := 0
 	for n < len(next) && kinds[next[n]] == isLetter {
 		n++
-	}
-	if len(left) == 0 || next == "" {
-		return false
-	}
-	if space := bytes.LastIndexAny(b, " \x01<>()\""); kinds[next[0]] != isOther && bytes.Contains(b[space+1:], []byte("://")) {
-		return true
-	}
-	code := len(left) == 3 && len(next) > 1 && next[1] == '.' // A reply code before an enhanced one.
-	if !code && isDigit(left[len(left)-1]) && (isDigit(next[0]) || next[0] == '.' && len(next) > 1 && isDigit(next[1])) {
-		return true
 	}
 	if n == 0 || len(left)+n > maxWord {
 		return false

@@ -54,9 +54,5 @@ func newConfigCmd(io stdio) *cobra.Command {
 
 // load reads the configuration and checks all of it.
 func load(path string) (*config.Config, error) {
-	cfg, err := config.Load(path, os.Environ())
-	if err != nil {
-		return nil, err
-	}
-	return cfg, daemon.Check(cfg)
+	return config.LoadWith(path, os.Environ(), daemon.Check)
 }
