@@ -45,6 +45,7 @@ type decision struct {
 	catchAll verdict.Tri
 	tested   verdict.AcceptAll
 	learned  bool // catchAll was found out now.
+	cutShort bool // The control was given up by us, so that the reason says less than the server would have.
 }
 
 // decide is the judgement. It is pure. Its order of precedence:
@@ -96,6 +97,7 @@ func acceptance(f facts, d *decision) {
 		d.learn(verdict.False)
 	case f.control.asked:
 		d.reason, d.tested = verdict.AcceptedUntested, verdict.AcceptAllInconclusive
+		d.cutShort = f.control.failure == pool.FailCanceled || f.control.failure == pool.FailClosed
 	default:
 		d.reason = verdict.AcceptedUntested
 	}

@@ -60,7 +60,7 @@ func findings() []finding {
 	return out
 }
 
-// TestUnknownByConstruction holds decide to law 2 over everything that can be found, however the replies were read:
+// TestUnknownByConstruction holds decide to its first law over everything that can be found, however the replies were read:
 // what is not about the address or its domain is unknown, and no 4yz makes an address undeliverable.
 func TestUnknownByConstruction(t *testing.T) {
 	accepted := finding{asked: true, stage: smtp.StageRCPT, code: 250, meaning: reply.Meaning{Class: reply.Accepted, Scope: reply.ScopeMailbox}}
@@ -183,7 +183,7 @@ func TestDecide(t *testing.T) {
 			}
 			got := decide(test.facts)
 			learned := test.tested == verdict.AcceptAllTested && test.facts.acceptAll == verdict.Undetermined
-			want := decision{test.reason, test.catchAll, test.tested, learned}
+			want := decision{reason: test.reason, catchAll: test.catchAll, tested: test.tested, learned: learned}
 			if got != want {
 				t.Errorf("decide(%+v) = %+v, want %+v", test.facts, got, want)
 			}

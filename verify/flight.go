@@ -19,11 +19,15 @@ type flightKey struct {
 
 // A flight is one question under way, however many callers wait for it.
 type flight struct {
-	done    chan struct{} // Closed when answer is set.
-	answer  *verdict.Answer
-	stage   atomic.Value // string: how far it got.
-	cancel  context.CancelCauseFunc
-	waiting int // Callers; guarded by Verifier.mu.
+	key    flightKey
+	done   chan struct{} // Closed when answer is set.
+	answer *verdict.Answer
+	stage  atomic.Value // string: how far it got.
+	cancel context.CancelCauseFunc
+
+	// Guarded by Verifier.mu.
+	waiting int                     // Callers that have not gone away; memory counts as one for a refresh.
+	giveUp  context.CancelCauseFunc // Drops the question about the address, if that has not been sent yet.
 }
 
 // errUnwanted is why a flight ends that nobody waits for any more.
@@ -39,13 +43,11 @@ func (v *Verifier) ask(ctx context.Context, req *Request, a address.Address, sou
 	defer timer.Stop()
 	select {
 	case <-f.done:
-		v.leave(f, false)
 		return f.answer, nil
-	case <-timer.C:
-		v.leave(f, false) // The work goes on.
+	case <-timer.C: // The work goes on, as if this caller still waited.
 		return v.late(a, f.stage.Load().(string)), nil
 	case <-ctx.Done():
-		v.leave(f, true)
+		v.leave(f)
 		return nil, context.Cause(ctx)
 	}
 }
@@ -75,13 +77,14 @@ func (v *Verifier) refresh(ctx context.Context, req *Request, a address.Address)
 	if v.closing || v.flights[key] != nil {
 		return
 	}
-	v.launch(ctx, key, run{v: v, s: v.settings, req: *req, addr: a, refresh: true})
+	f := v.launch(ctx, key, run{v: v, s: v.settings, req: *req, addr: a, refresh: true})
+	f.waiting = 1
 }
 
 // launch starts r as the flight for key, detached from the caller's ctx. The caller holds v.mu.
 func (v *Verifier) launch(ctx context.Context, key flightKey, r run) *flight {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	f := &flight{done: make(chan struct{}), cancel: cancel}
+	f := &flight{key: key, done: make(chan struct{}), cancel: cancel}
 	f.stage.Store("syntax")
 	r.flight = f
 	v.flights[key] = f
@@ -91,20 +94,55 @@ func (v *Verifier) launch(ctx context.Context, key flightKey, r run) *flight {
 		defer cancel(nil)
 		f.answer = r.answer(bounded)
 		v.mu.Lock()
-		delete(v.flights, key)
+		v.forget(f)
 		v.mu.Unlock()
 		close(f.done)
 	})
 	return f
 }
 
-// leave is a caller's end. A flight whose last caller has gone away, rather than run out of time, is cancelled:
-// what it has queued is dropped, what it has sent is finished.
-func (v *Verifier) leave(f *flight, gone bool) {
+// forget lets nobody join f any more. The caller holds v.mu.
+func (v *Verifier) forget(f *flight) {
+	if v.flights[f.key] == f {
+		delete(v.flights, f.key)
+	}
+}
+
+// leave is the end of a caller who went away. If it was the last one, the question about the address is dropped if it is
+// still queued; once it was sent, all is finished for whoever asks next.
+func (v *Verifier) leave(f *flight) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	f.waiting--
-	if f.waiting == 0 && gone {
-		f.cancel(errUnwanted)
+	if f.waiting == 0 && f.giveUp != nil {
+		f.giveUp(errUnwanted)
 	}
+}
+
+// whileWanted is ctx for the time that somebody waits for f. stop has to be called at its end.
+func (v *Verifier) whileWanted(ctx context.Context, f *flight) (wanted context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f.giveUp = cancel
+	if f.waiting == 0 {
+		cancel(errUnwanted)
+	}
+	return ctx, func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		f.giveUp = nil
+		cancel(nil)
+	}
+}
+
+// unwanted reports whether nobody waits for f any more. From then on nobody can join it, who would get half an answer.
+func (v *Verifier) unwanted(f *flight) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if f.waiting > 0 {
+		return false
+	}
+	v.forget(f)
+	return true
 }

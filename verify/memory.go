@@ -63,11 +63,12 @@ func (r *run) mailHosts(ctx context.Context) (*maildns.MailHosts, error) {
 // fresh reports whether the caller takes nothing that is remembered.
 func (r *Request) fresh() bool { return r.MaxAge == 0 }
 
-// rememberedAcceptAll is what is remembered of the domain's habit, if that need not be asked about again.
+// rememberedAcceptAll is what is remembered of the domain's habit, if that need not be asked about again and is no older
+// than the caller takes.
 func (r *run) rememberedAcceptAll() verdict.Tri {
 	f, freshness := r.v.memory.Domain(r.addr.Domain())
 	r.fact = f
-	if freshness != verdict.Fresh {
+	if freshness != verdict.Fresh || !r.req.takes(r.v.now().Sub(f.CheckedAt)) {
 		return verdict.Undetermined
 	}
 	return f.AcceptsAll
@@ -82,7 +83,7 @@ func (r *run) doubted() bool {
 func (r *run) remember(d *decision) {
 	now := r.v.now()
 	r.ans.CheckedAt = now
-	if d.reason.OfMailbox() {
+	if d.reason.OfMailbox() && !d.cutShort {
 		r.note.Mailbox(r.addr, verdict.Mailbox{
 			Reason: d.reason, AcceptAll: d.tested, ImplicitMX: r.ans.Flags.ImplicitMX, Provider: r.ans.Provider,
 			MX: r.ans.MX, Evidence: r.ans.Evidence, CheckedAt: now,

@@ -192,7 +192,7 @@ func (r *run) scoutFor(ctx context.Context, f *facts) *scout {
 
 // ask asks, decides, and writes the decision into the answer.
 func (r *run) ask(ctx context.Context, hosts *maildns.MailHosts, f facts) decision {
-	out := r.s.prober.Probe(ctx, r.request(hosts, pool.Recipient{Path: r.addr.Path(), SMTPUTF8: r.addr.NeedsSMTPUTF8()}))[0]
+	out := r.target(ctx, hosts)
 	f.target = findingOf(&out)
 	r.ans.Stage = string(out.Stage)
 	r.ans.Evidence = append(r.ans.Evidence, evidence(&out))
@@ -208,6 +208,20 @@ func (r *run) ask(ctx context.Context, hosts *maildns.MailHosts, f facts) decisi
 	return d
 }
 
+// target asks about the address, as long as somebody wants to know: if a caller comes at the moment when the last one has
+// gone, once more.
+func (r *run) target(ctx context.Context, hosts *maildns.MailHosts) pool.Outcome {
+	req := r.request(hosts, pool.Recipient{Path: r.addr.Path(), SMTPUTF8: r.addr.NeedsSMTPUTF8()})
+	for {
+		wanted, stop := r.v.whileWanted(ctx, r.flight)
+		out := r.s.prober.Probe(wanted, req)[0]
+		stop()
+		if out.Failure != pool.FailCanceled || ctx.Err() != nil || r.v.unwanted(r.flight) {
+			return out
+		}
+	}
+}
+
 // control asks about made-up recipients, from the source that asked about the target, so that what one source was told
 // is compared with what the same is told now. A domain that has refused before is not believed on one word: if it
 // accepts a made-up recipient, another is tried, and where they differ nothing is known.
@@ -217,7 +231,7 @@ func (r *run) control(ctx context.Context, hosts *maildns.MailHosts, source stri
 		return first
 	}
 	if second := r.controlProbe(ctx, hosts, source, 1); !second.accepted() {
-		return finding{asked: true, failure: pool.FailCanceled}
+		return finding{asked: true, failure: second.failure}
 	}
 	return first
 }

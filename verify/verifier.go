@@ -22,7 +22,8 @@ const (
 	DefaultDeadline = 30 * time.Second
 	MaxDeadline     = 10 * time.Minute
 
-	// minRepeat is how soon the same address is asked afresh at the earliest, whatever a caller wants (law 4).
+	// minRepeat is how soon the same address is asked afresh at the earliest, whatever a caller wants: an
+	// address that is asked about again and again looks like harvesting to its server.
 	minRepeat = 10 * time.Minute
 
 	// flightBound ends work that outlives its callers.

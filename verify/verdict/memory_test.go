@@ -2,7 +2,7 @@ package verdict
 
 import "testing"
 
-// TestOnlyEvidenceIsRemembered holds the closed lists to design law 2: memory is about addresses and domains.
+// TestOnlyEvidenceIsRemembered holds the closed lists to what they are for: memory is about addresses and domains.
 func TestOnlyEvidenceIsRemembered(t *testing.T) {
 	of := 0
 	for _, r := range Reasons() {
