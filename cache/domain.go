@@ -107,7 +107,8 @@ func (c *Cache) putFact(t Token, d address.Domain, f verdict.DomainFact, onlyNew
 	value := packFact(&rec)
 	kept, err := unpackFact(value)
 	if err != nil {
-		panic("cache: a domain fact does not survive its encoding")
+		c.bad(err) // It is as good as damaged: better not remembered than misremembered.
+		return false
 	}
 	ttl := ages.fact(&f).ttl(f.CheckedAt, now)
 	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.facts.TryPut(key[:], value, ttl) })

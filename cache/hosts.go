@@ -66,7 +66,11 @@ func (c *Cache) loadHosts(p *place, d address.Domain) *hostsRecord {
 }
 
 // PutHosts remembers what the DNS said about m.Domain. A failure does not replace anything better: it is noted there.
+// Without a domain it does nothing.
 func (c *Cache) PutHosts(t Token, m maildns.MailHosts) {
+	if m.Domain == (address.Domain{}) {
+		return
+	}
 	m = c.trimHosts(m)
 	for c.putHosts(t, m, false) {
 	}
@@ -91,7 +95,8 @@ func (c *Cache) putHosts(t Token, m maildns.MailHosts, onlyNewer bool) (again bo
 	value := packHosts(&rec)
 	kept, err := unpackHosts(value)
 	if err != nil {
-		panic("cache: mail hosts do not survive their encoding")
+		c.bad(err) // It is as good as damaged: better not remembered than misremembered.
+		return false
 	}
 	key := c.hashes.domain(m.Domain)
 	ttl := ages.Hosts.mailHosts(&rec.MailHosts).ttl(rec.At, now)

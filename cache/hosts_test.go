@@ -121,6 +121,14 @@ func TestHostsSurviveWhole(t *testing.T) {
 	}
 }
 
+func TestHostsOfNoDomain(t *testing.T) {
+	b := newBench(t)
+	b.PutHosts(b.Begin(addr(t, ada)), maildns.MailHosts{Status: maildns.Found})
+	if s := b.Stats(); s.Bad != 0 || s.Entries != 0 {
+		t.Errorf("Stats() = %+v, want nothing stored", s)
+	}
+}
+
 func TestSites(t *testing.T) {
 	b := newBench(t)
 	if err := b.PutSite("mx1.example.com,mx2.example.com", []byte("facts")); err != nil {

@@ -107,7 +107,8 @@ func (c *Cache) putMailbox(t Token, a address.Address, m verdict.Mailbox) (again
 	// Memory holds what the disk gives back, not what the caller may go on changing.
 	kept, err := unpackMailbox(value, a)
 	if err != nil {
-		panic("cache: a mailbox record does not survive its encoding")
+		c.bad(err) // It is as good as damaged: better not remembered than misremembered.
+		return false
 	}
 	key, ttl := c.hashes.mailbox(d, a), ages.mailbox(rec.Reason).ttl(rec.CheckedAt, now)
 	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.mailboxes.TryPut(key, value, ttl) })

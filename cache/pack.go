@@ -12,8 +12,9 @@ const (
 	packed1 = 0x11 // Version 1, a block of S2 with dictionary1.
 )
 
-// maxBody bounds a body before compression, so that a few bytes can't unfold into much.
-const maxBody = 16 << 10
+// maxBody bounds a body before compression, so that a few bytes can't unfold into much. What trimming leaves of a
+// record is smaller, whatever a server says.
+const maxBody = 64 << 10
 
 // dictionary1 is text that servers' replies and greetings are made of. It belongs to version 1 and must not change.
 //

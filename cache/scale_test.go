@@ -108,11 +108,8 @@ func loadMany(dir string) error {
 	if s := c.Stats().Store; s.Dropped > 0 || s.Failed > 0 {
 		return fmt.Errorf("writes were lost: %+v", s)
 	}
-	if err := stores.Close(); err != nil {
-		return err
-	}
-	fmt.Printf("disk=%d\n", used(dir))
-	return nil
+	fmt.Printf("disk=%d\n", c.Stats().Store.Disk)
+	return stores.Close()
 }
 
 func loadDomain(c *Cache, i int) error {
@@ -206,7 +203,7 @@ func serveMany(dir string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("start=%v\nhit=%v\nanon=%d\ndisk=%d\n", ready.Round(time.Millisecond), hit, anon, used(dir))
+	fmt.Printf("start=%v\nhit=%v\nanon=%d\ndisk=%d\n", ready.Round(time.Millisecond), hit, anon, c.Stats().Store.Disk)
 	return stores.Close()
 }
 
@@ -234,15 +231,4 @@ func anonymous() (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("/proc/self/status says nothing of RssAnon: %w", lines.Err())
-}
-
-// used is the length of all files under dir, holes included.
-func used(dir string) (n int64) {
-	_ = filepath.Walk(dir, func(_ string, fi os.FileInfo, err error) error {
-		if err == nil && fi.Mode().IsRegular() {
-			n += fi.Size()
-		}
-		return nil
-	})
-	return n
 }

@@ -167,6 +167,42 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestHostileWords stores what a server might say to make records grow: text that redaction makes longer.
+func TestHostileWords(t *testing.T) {
+	for name, text := range map[string]string{
+		"marks":      strings.Repeat("\x1a", 5000),
+		"addresses":  strings.Repeat("a@b ", 2000),
+		"own name":   strings.Repeat("ada.lovelace+news ", 300),
+		"not UTF-8":  strings.Repeat("\xff\xfe", 3000),
+		"line break": strings.Repeat("\r\n", 3000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			a := addr(t, ada)
+			m := sample(a, verdict.MailboxAccepted, start)
+			for range 20 {
+				ev := m.Evidence[0]
+				ev.Text, ev.MX = text, text
+				for range 20 {
+					ev.Dialogue = append(ev.Dialogue, verdict.Line{At: start, Text: text})
+				}
+				m.Evidence = append(m.Evidence, ev)
+			}
+			if err := b.PutMailbox(b.Begin(a), a, m); err != nil {
+				t.Fatal(err)
+			}
+			b.want(ada, verdict.MailboxAccepted, fresh)
+			if n := b.Stats().Bad; n != 0 {
+				t.Errorf("Stats().Bad = %d, want 0", n)
+			}
+			rec := mailboxRecord{Mailbox: b.trimMailbox(m)}
+			if n := len(packMailbox(&rec, a)); n > maxBody/2 {
+				t.Errorf("the record has %d bytes, want well below %d", n, maxBody)
+			}
+		})
+	}
+}
+
 func TestMiddleOfDialogueIsLeftOut(t *testing.T) {
 	a := addr(t, ada)
 	var lines []verdict.Line

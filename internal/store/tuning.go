@@ -21,7 +21,8 @@ type tuning struct {
 	// queue is how many writes may wait, queueBytes how many bytes of those that would rather be dropped.
 	queue      int
 	queueBytes int64
-	groupOps   int // The most writes in one commit.
+	// groupOps and groupBytes bound a commit. Badger takes 15 % of a memtable in one transaction.
+	groupOps   int
 	groupBytes int64
 
 	// reserve is the room, in bytes, that must be left on the file system for a write to be taken: enough to write
@@ -44,7 +45,7 @@ func cacheTuning(dir string) tuning {
 	return tuning{
 		name: cacheName, dir: dir,
 		durable: false, verify: 500 * time.Millisecond, memTable: 4 << 20, maxValue: 64 << 10,
-		queue: 16384, queueBytes: 16 << 20, groupOps: 256, groupBytes: 1 << 20,
+		queue: 16384, queueBytes: 16 << 20, groupOps: 256, groupBytes: 512 << 10,
 		reserve: 256 << 20, deleteReserve: 96 << 20,
 	}
 }

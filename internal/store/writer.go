@@ -84,12 +84,18 @@ func (w *writer) stop() {
 	w.wg.Wait()
 }
 
+// maxKey bounds a key, in bytes. Badger takes more; none of ours comes near.
+const maxKey = 1024
+
 // check refuses what a transaction can't hold, and weighs r.
 func (w *writer) check(r *request) error {
 	if len(r.ops) > w.s.tune.groupOps {
 		return fmt.Errorf("%w: a batch of %d writes, at most %d", ErrTooLarge, len(r.ops), w.s.tune.groupOps)
 	}
 	for i := range r.ops {
+		if n := len(r.ops[i].key); n > maxKey {
+			return fmt.Errorf("%w: a key of %d bytes, at most %d", ErrTooLarge, n, maxKey)
+		}
 		if n := len(r.ops[i].value); n > w.s.tune.maxValue {
 			return fmt.Errorf("%w: a value of %d bytes, at most %d", ErrTooLarge, n, w.s.tune.maxValue)
 		}

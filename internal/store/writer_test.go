@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -49,6 +50,44 @@ func TestManyWritersShareACommit(t *testing.T) {
 			wantGet(t, r, fmt.Sprint(i), "v")
 		}
 	})
+}
+
+// TestLargestGroups fills transactions to their bounds: what the writer takes together Badger must take too.
+func TestLargestGroups(t *testing.T) {
+	for _, size := range []int{100, 1000, 10_000, 60_000} {
+		s := openTest(t, Options{InMemory: true})
+		for _, st := range []*Store{s.State(), s.Cache()} {
+			r := textRecords(t, st, "r/")
+			release := hold(t, st)
+			n := 0
+			for i := range min(3*st.tune.groupOps, int(3*st.tune.groupBytes)/size, st.tune.queue-1) {
+				if err := r.PutAsync(t.Context(), fmt.Appendf(nil, "%d", i), strings.Repeat("v", size), 0); err != nil {
+					t.Fatalf("PutAsync of %d bytes = %v", size, err)
+				}
+				n++
+			}
+			release()
+			if err := st.Flush(t.Context()); err != nil {
+				t.Fatalf("Flush = %v", err)
+			}
+			if got := st.Stats(); got.Failed != 0 || got.Written < uint64(n) {
+				t.Errorf("%s: %d writes of %d bytes: Stats() = %+v, want none failed", st.tune.name, n, size, got)
+			}
+		}
+	}
+	s := openTest(t, Options{InMemory: true})
+	r := textRecords(t, s.Cache(), "r/")
+	for name, err := range map[string]error{
+		"value": r.Put(t.Context(), []byte("a"), strings.Repeat("v", s.Cache().tune.maxValue+1), 0),
+		"key":   r.Put(t.Context(), make([]byte, maxKey), "v", 0),
+	} {
+		if !errors.Is(err, ErrTooLarge) {
+			t.Errorf("Put of a %s that is too large = %v, want ErrTooLarge", name, err)
+		}
+	}
+	if err := r.Put(t.Context(), []byte("a"), strings.Repeat("v", s.Cache().tune.maxValue), 0); err != nil {
+		t.Errorf("Put of the largest value = %v", err)
+	}
 }
 
 func TestTryPutDropsWhenTheQueueIsFull(t *testing.T) {
