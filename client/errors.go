@@ -46,7 +46,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	if e.Code == "" {
-		return "verimaild: " + e.Message
+		return e.Message
 	}
-	return fmt.Sprintf("verimaild: %s (%s)", e.Message, e.Code)
+	return fmt.Sprintf("%s (%s)", e.Message, e.Code)
 }

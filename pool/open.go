@@ -13,7 +13,7 @@ import (
 )
 
 // open connects to the hosts of the lane, best preference first. Only a network failure, or one refused greeting,
-// leads to the next host: a refusal is not shopped around (design, law 4).
+// leads to the next host: a refusal is not shopped around.
 // If it fails, whatever waits in the lane has been answered, unless another session is there to do so.
 func (s *session) open(ctx context.Context) bool {
 	la := s.lane

@@ -8,7 +8,7 @@ type VerifyRequest struct {
 	// Past it the answer is unknown/deadline_exceeded, and the question goes on for the next caller.
 	Deadline string `json:"deadline,omitempty"`
 
-	// MaxAge is the oldest remembered answer that will do ("24h"); "0s" asks afresh.
+	// MaxAge is the oldest remembered answer that will do ("24h"); "0s" asks afresh, though not within ten minutes.
 	// Left out, any answer that is still remembered will do.
 	MaxAge string `json:"max_age,omitempty"`
 

@@ -108,9 +108,6 @@ func (c *call) log(start time.Time) {
 		zap.Int("uid", c.caller.UID),
 		zap.Int("pid", c.caller.PID),
 	}
-	if level == zapcore.DebugLevel {
-		fields = append(fields, zap.String("path", c.r.URL.Path))
-	}
 	if c.failed != nil {
 		fields = append(fields, zap.Error(c.failed))
 	}

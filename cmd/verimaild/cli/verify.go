@@ -40,7 +40,7 @@ Exit code: 0 all answered, 4 at least one undeliverable, 5 none undeliverable bu
 	fl := cmd.Flags()
 	fl.BoolVar(&f.json, "json", false, "print each answer as one line of JSON")
 	fl.BoolVar(&f.explain, "explain", false, "print the whole way to each answer, dialogue included")
-	fl.BoolVar(&f.fresh, "fresh", false, "ask afresh instead of taking a remembered answer")
+	fl.BoolVar(&f.fresh, "fresh", false, "ask afresh instead of taking an answer remembered for longer than ten minutes")
 	fl.BoolVar(&f.wait, "wait", false, "wait out greylisting up to the deadline")
 	fl.DurationVar(&f.deadline, "deadline", 30*time.Second, "how long to wait for an answer, at most 10m")
 	fl.StringVar(&f.depth, "depth", "smtp", "how far to check: syntax, dns or smtp")
@@ -69,12 +69,17 @@ func verify(ctx context.Context, io stdio, f *verifyFlags, addrs []string) error
 	}
 	defer c.CloseIdleConnections()
 	opts := client.VerifyOptions{Deadline: f.deadline, Depth: f.depth, Wait: f.wait, Fresh: f.fresh}
-	code := exitOK
+	code, tooLong := exitOK, 0
 	for answer, err := range inOrder(ctx, &c, addrs, opts) {
-		if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusBadRequest {
-			return usageError{err} // An address is never refused, so it is a flag.
-		}
-		if err == nil {
+		refused, ok := errors.AsType[*client.Error](err)
+		switch {
+		case ok && refused.Status == http.StatusRequestEntityTooLarge: // No address is that long; the others get their answers.
+			tooLong++
+			fmt.Fprintf(io.err, "verimaild: one address is too long to be asked about: %v\n", err)
+			continue
+		case ok && refused.Status == http.StatusBadRequest:
+			return usageError{err} // An address is never refused otherwise, so it is a flag.
+		case err == nil:
 			err = f.print(io, &answer)
 		}
 		if err != nil {
@@ -82,10 +87,14 @@ func verify(ctx context.Context, io stdio, f *verifyFlags, addrs []string) error
 		}
 		code = worse(code, answer.Verdict)
 	}
-	if code != exitOK {
+	switch {
+	case tooLong > 0:
+		return exitError(exitFailure)
+	case code != exitOK:
 		return exitError(code)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // print prints one answer as the flags want it.
@@ -160,12 +169,12 @@ func inOrder(ctx context.Context, c *client.Client, addrs []string, opts client.
 	}
 }
 
-// yieldAll yields the results in order, up to the first error.
+// yieldAll yields the results in order.
 func yieldAll(ctx context.Context, results []chan result, yield func(apitype.Answer, error) bool) {
 	for _, ch := range results {
 		select {
 		case r := <-ch:
-			if !yield(r.answer, r.err) || r.err != nil {
+			if !yield(r.answer, r.err) {
 				return
 			}
 		case <-ctx.Done():
