@@ -69,12 +69,13 @@ func (v *Verifier) join(ctx context.Context, req *Request, a address.Address, so
 	return f, nil
 }
 
-// refresh asks about a again, unless that is under way.
+// refresh asks about a again, unless that is under way, or was tried a moment ago: an answer that stays stale because
+// nobody gives a better one must not have its server asked for every caller it is served to.
 func (v *Verifier) refresh(ctx context.Context, req *Request, a address.Address) {
 	key := flightKey{a.Key(), req.Depth, ""}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.closing || v.flights[key] != nil {
+	if v.closing || v.flights[key] != nil || v.lately.asked(a, v.now()) {
 		return
 	}
 	f := v.launch(ctx, key, run{v: v, s: v.settings, req: *req, addr: a, refresh: true})
@@ -87,6 +88,9 @@ func (v *Verifier) launch(ctx context.Context, key flightKey, r run) *flight {
 	f := &flight{key: key, done: make(chan struct{}), cancel: cancel}
 	f.stage.Store("syntax")
 	r.flight = f
+	if key.depth == DepthSMTP {
+		v.lately.note(r.addr, v.now())
+	}
 	v.flights[key] = f
 	v.wg.Go(func() {
 		bounded, stop := context.WithTimeout(ctx, flightBound)

@@ -16,7 +16,7 @@ func (v *Verifier) recall(req *Request, a address.Address, p Policy) (ans *verdi
 	}
 	now := v.now()
 	m, freshness := v.memory.Mailbox(a)
-	if freshness != verdict.Missing {
+	if freshness != verdict.Missing && (freshness == verdict.Fresh || !v.outdated(a, &m)) {
 		if !req.takes(now.Sub(m.CheckedAt)) {
 			return nil, false
 		}
@@ -44,6 +44,13 @@ func (v *Verifier) recall(req *Request, a address.Address, p Policy) (ans *verdi
 	}
 	v.conclude(recalled(&out), p)
 	return &out, freshness == verdict.Stale
+}
+
+// outdated reports whether m, an acceptance past its soft age, has been overtaken: the domain has been found to accept
+// everyone since.
+func (v *Verifier) outdated(a address.Address, m *verdict.Mailbox) bool {
+	f, freshness := v.memory.Domain(a.Domain())
+	return m.Reason.IsAcceptance() && freshness == verdict.Fresh && f.AcceptsAll == verdict.True && f.CheckedAt.After(m.CheckedAt)
 }
 
 // takes reports whether the caller takes a remembered answer of this age. Nobody gets the same address asked about

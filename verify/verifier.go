@@ -84,6 +84,7 @@ type Verifier struct {
 	mu       sync.Mutex // Guards all below.
 	settings *settings
 	flights  map[flightKey]*flight
+	lately   lately
 	scouts   map[string]*scout // By domain, A-labels.
 	closing  bool
 }
