@@ -177,7 +177,7 @@ func askTown(b *testing.B, at townAt, addrs []string, truth map[string]verdict.R
 		Sender: "probe@source0.egress.test", Sources: []pool.Source{{Name: "a", IPv4: at.Source, EHLO: "source0.egress.test"}},
 		Port: uint16(at.Port), Guard: guard, Replies: reply.Builtin(), MaxSessions: 200,
 		Limits: &provider.Limits{
-			Sessions: ptr(10), RecipientsPerTransaction: ptr(100), TransactionsPerSession: &none, RefusalsPerSession: &none,
+			Sessions: new(10), RecipientsPerTransaction: new(100), TransactionsPerSession: &none, RefusalsPerSession: &none,
 		},
 	})
 	if err != nil {
@@ -243,8 +243,6 @@ func askTown(b *testing.B, at townAt, addrs []string, truth map[string]verdict.R
 	resolver.Close()
 	return st
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // ownCPU is the time that this process has had of all CPUs.
 func ownCPU() time.Duration {
