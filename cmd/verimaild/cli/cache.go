@@ -142,7 +142,7 @@ memory and disk when the command returns, and an answer that is under way is not
 
 // A forgotten is one result of forget, as --json prints it.
 type forgotten struct {
-	Subject string `json:"subject"` // The address or domain as given; null for everything.
+	Subject string `json:"subject"` // The address or domain as given.
 	apitype.Forgotten
 }
 
