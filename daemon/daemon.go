@@ -183,6 +183,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	d.log.Info("stopping", zap.Duration("drain_timeout", drain))
 	d.tell(d.notify.Stopping())
 	d.api.Drain()
+	d.verifier.StopWaiting()
 	ctx, cancel := context.WithTimeout(ctx, drain)
 	defer cancel()
 	err := d.unwind(ctx)

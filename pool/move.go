@@ -1,6 +1,10 @@
 package pool
 
-import "github.com/verimails/verimaild/pool/smtp"
+import (
+	"time"
+
+	"github.com/verimails/verimaild/pool/smtp"
+)
 
 // move hands what waits at a path, whose source cannot be used for the reason why, to the sources that its domains
 // go to now.
@@ -30,7 +34,7 @@ func (la *lane) hand(pr *probe, w waiter, why string) *lane {
 	if src == nil || src == pa.source {
 		o := Outcome{
 			Stage: smtp.StageConnect, Failure: FailNoSource,
-			Detail: "source " + pa.source.Name + ": " + why + "; " + none,
+			Detail: "source " + pa.source.Name + ": " + why + "; " + none, At: time.Now(),
 		}
 		w.call.deliver(w.index, &o)
 		return nil

@@ -21,6 +21,10 @@ type scout struct {
 // waiting must not keep the callers of all the others.
 const scoutWait = 10 * time.Second
 
+// scoutRounds is how many scouts a run waits for: the first may have met an address that shows nothing. After that it
+// goes by itself, so that a server that puts everyone off does not make a domain's addresses wait one for another.
+const scoutRounds = 2
+
 // scout makes r the domain's scout, unless there is one: then it waits for that one's findings.
 // What comes of being the scout has to be told by report.
 func (r *run) scout(ctx context.Context) (mine *scout, found *scout) {

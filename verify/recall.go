@@ -41,6 +41,9 @@ func (v *Verifier) recall(req *Request, a address.Address, p Policy) (ans *verdi
 	if hosts, freshness := v.memory.Hosts(a.Domain()); freshness != verdict.Missing {
 		out.MX = mxOf(&hosts)
 		out.Flags.ImplicitMX = verdict.TriOf(hosts.Implicit)
+		if p, _ := provider.Match(hostNames(&hosts)); p != nil {
+			out.Provider = p.ID
+		}
 	}
 	v.conclude(recalled(&out), p)
 	return &out, freshness == verdict.Stale

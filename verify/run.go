@@ -104,6 +104,15 @@ func mxOf(hosts *maildns.MailHosts) []verdict.MX {
 	return out
 }
 
+// hostNames is the names of the mail hosts.
+func hostNames(hosts *maildns.MailHosts) []string {
+	out := make([]string, len(hosts.Hosts))
+	for i, h := range hosts.Hosts {
+		out[i] = h.Name
+	}
+	return out
+}
+
 // dnsReason is the reason that a DNS status is by itself; "" if there are hosts to ask.
 func dnsReason(s maildns.Status) verdict.Reason {
 	switch s {
@@ -126,10 +135,7 @@ func dnsReason(s maildns.Status) verdict.Reason {
 
 // settledByProvider identifies the provider and reports whether asking it is pointless or forbidden.
 func (r *run) settledByProvider(hosts *maildns.MailHosts) bool {
-	names := make([]string, len(hosts.Hosts))
-	for i, h := range hosts.Hosts {
-		names[i] = h.Name
-	}
+	names := hostNames(hosts)
 	r.provider, _ = provider.Match(names)
 	if p := r.provider; p != nil {
 		r.ans.Provider, r.ans.ProviderMode, r.ans.ModeNote = p.ID, string(p.Mode), p.Note
@@ -181,13 +187,18 @@ func (r *run) probe(ctx context.Context, hosts *maildns.MailHosts) {
 
 // scoutFor fills in f what another run finds out, or has found out since; else it makes r the scout.
 func (r *run) scoutFor(ctx context.Context, f *facts) *scout {
-	mine, found := r.scout(ctx)
-	if found != nil {
-		f.acceptAll, r.fact.Evidence = found.acceptAll, found.evidence
-		return nil
+	for range scoutRounds {
+		mine, found := r.scout(ctx)
+		if mine != nil {
+			f.acceptAll = r.acceptAll() // An earlier scout may have come back since.
+			return mine
+		}
+		if f.acceptAll = found.acceptAll; f.acceptAll != verdict.Undetermined {
+			r.fact.Evidence = found.evidence
+			return nil
+		}
 	}
-	f.acceptAll = r.acceptAll() // An earlier scout may have come back since.
-	return mine
+	return nil
 }
 
 // ask asks, decides, and writes the decision into the answer.

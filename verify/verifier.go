@@ -81,6 +81,9 @@ type Verifier struct {
 
 	suggestions suggestions
 
+	stopOnce    sync.Once
+	stopWaiting chan struct{} // Closed when nobody is to wait out a greylist any more.
+
 	mu       sync.Mutex // Guards all below.
 	settings *settings
 	flights  map[flightKey]*flight
@@ -94,6 +97,7 @@ func New(opts Options) (*Verifier, error) {
 	v := &Verifier{
 		lists: opts.Lists, resolver: opts.Resolver, memory: opts.Memory, secret: opts.Secret,
 		log: opts.Logger, now: opts.Now, flights: map[flightKey]*flight{}, scouts: map[string]*scout{},
+		stopWaiting: make(chan struct{}),
 	}
 	v.suggestions.seed = maphash.MakeSeed()
 	if v.memory == nil {
@@ -123,9 +127,14 @@ func (v *Verifier) Reload(s Settings) error {
 	return nil
 }
 
+// StopWaiting ends the waiting of those who wait out greylisting: they are answered with what is known. The daemon calls
+// it when it begins to stop, so that such a caller does not hold it up. Further calls do nothing.
+func (v *Verifier) StopWaiting() { v.stopOnce.Do(func() { close(v.stopWaiting) }) }
+
 // Close lets flights end until ctx is done, then cancels them, and returns when none is left. Verify returns
 // ErrStopping from now on.
 func (v *Verifier) Close(ctx context.Context) error {
+	v.StopWaiting()
 	v.mu.Lock()
 	v.closing = true
 	v.mu.Unlock()
@@ -220,8 +229,11 @@ func (v *Verifier) answer(ctx context.Context, req *Request, a address.Address, 
 	ans, err := v.ask(ctx, req, a, "", deadline)
 	for err == nil && req.Wait && ans.Reason == verdict.Greylisted && ans.RetryAt.Before(deadline) {
 		source := greylistSource(ans)
-		if err := sleepUntil(ctx, v.now, ans.RetryAt); err != nil {
+		switch waited, err := v.sleepUntil(ctx, ans.RetryAt); {
+		case err != nil:
 			return nil, err
+		case !waited:
+			return ans, nil
 		}
 		ans, err = v.ask(ctx, req, a, source, deadline)
 	}
@@ -238,13 +250,16 @@ func greylistSource(ans *verdict.Answer) string {
 	return ""
 }
 
-func sleepUntil(ctx context.Context, now func() time.Time, t time.Time) error {
-	timer := time.NewTimer(t.Sub(now()))
+// sleepUntil reports whether t has come; not if waiting was stopped.
+func (v *Verifier) sleepUntil(ctx context.Context, t time.Time) (waited bool, err error) {
+	timer := time.NewTimer(t.Sub(v.now()))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return true, nil
+	case <-v.stopWaiting:
+		return false, nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false, context.Cause(ctx)
 	}
 }

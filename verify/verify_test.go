@@ -290,6 +290,22 @@ func TestWaitOutGreylisting(t *testing.T) {
 	})
 }
 
+func TestStopWaiting(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		spec := village()
+		spec.Domains[0].Greylist = 5 * time.Minute
+		r := newRig(t, options{spec: spec})
+		req := anyAge("ada@a.test")
+		req.Wait, req.Deadline = true, 10*time.Minute
+		start := time.Now()
+		time.AfterFunc(3*time.Second, r.verifier.StopWaiting)
+		r.want(r.ask(req), verdict.Greylisted)
+		if got := time.Since(start); got > 4*time.Second {
+			t.Errorf("who waited out a greylist was answered after %v, want when waiting was stopped, after 3s", got)
+		}
+	})
+}
+
 func TestClose(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		spec := village()

@@ -67,7 +67,7 @@ func renderExplained(w io.Writer, a *apitype.Answer) {
 	}
 	fmt.Fprintln(w, printable(a.Email))
 	row("verdict", "%s, because %s (about the %s)", a.Verdict, a.Reason, a.Subject)
-	row("in words", "%s", a.Explanation)
+	row("in words", "%s", printable(a.Explanation))
 	if a.DidYouMean != "" {
 		row("did you mean", "%s", a.DidYouMean)
 	}
@@ -111,7 +111,7 @@ func hosts(d *apitype.Domain) string {
 	}
 	out := make([]string, len(d.MX))
 	for i, mx := range d.MX {
-		out[i] = fmt.Sprintf("%s (%d)", mx.Host, mx.Preference)
+		out[i] = fmt.Sprintf("%s (%d)", printable(mx.Host), mx.Preference)
 	}
 	return strings.Join(out, ", ")
 }
