@@ -56,10 +56,15 @@ func runWorld() int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	w, err := mailworld.Start(mailworld.Spec{
-		Hosts: []mailworld.Host{{Name: "mx.example.test"}, {Name: "mx.block.test", Blocks: []mailworld.Block{{At: mailworld.AtConnect}}}},
+		Hosts: []mailworld.Host{
+			{Name: "mx.example.test"},
+			{Name: "mx.block.test", Blocks: []mailworld.Block{{At: mailworld.AtConnect}}},
+			{Name: "mx.mute.test", Network: mailworld.Mute},
+		},
 		Domains: []mailworld.Domain{
 			{Name: "example.test", MX: mailworld.MXs("mx.example.test"), Mailboxes: []string{"ada", "grace"}},
 			{Name: "block.test", MX: mailworld.MXs("mx.block.test")},
+			{Name: "mute.test", MX: mailworld.MXs("mx.mute.test")},
 		},
 	})
 	if err != nil {
