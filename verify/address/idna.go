@@ -100,7 +100,7 @@ func toUnicode(name string) string {
 		if err != nil || strings.ContainsFunc(u, func(r rune) bool { return !isPermitted(r) }) {
 			continue
 		}
-		if back, err := lookup.ToASCII(u); err == nil && back == label {
+		if back, f := labelToASCII(u); f == nil && back == label {
 			labels[i] = u
 		}
 	}
