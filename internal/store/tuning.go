@@ -45,7 +45,7 @@ func cacheTuning(dir string) tuning {
 	return tuning{
 		name: cacheName, dir: dir,
 		durable: false, verify: 500 * time.Millisecond, memTable: 4 << 20, maxValue: 64 << 10,
-		queue: 16384, queueBytes: 16 << 20, groupOps: 256, groupBytes: 512 << 10,
+		queue: 16384, queueBytes: 16 << 20, groupOps: 256, groupBytes: 256 << 10,
 		reserve: 256 << 20, deleteReserve: 96 << 20,
 	}
 }
@@ -76,7 +76,7 @@ func (t tuning) badgerOptions(log *zap.Logger) badger.Options {
 	o.NumLevelZeroTables = 4
 	o.NumLevelZeroTablesStall = 10
 	o.NumCompactors = 2
-	o.BaseTableSize = 4 << 20
+	o.BaseTableSize = 2 << 20
 	o.TableSizeMultiplier = 1
 	o.BaseLevelSize = 16 << 20
 	o.NumGoroutines = 1 // Of streams, which we don't use.
