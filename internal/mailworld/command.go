@@ -71,17 +71,19 @@ func parsePath(arg, key string) (path, params string, err error) {
 
 // pathEnd is the index of the ">" that closes the path in s, which begins with "<"; -1 if there is none.
 func pathEnd(s string) int {
-	quoted := false
+	var quoted, escaped bool
 	for i := 1; i < len(s); i++ {
 		switch c := s[i]; {
+		case c < ' ' || c == 0x7f: // Not behind a backslash either: a quoted-pair is of printable characters.
+			return -1
+		case escaped:
+			escaped = false
 		case quoted && c == '\\':
-			i++
+			escaped = true
 		case c == '"':
 			quoted = !quoted
 		case c == '>' && !quoted:
 			return i
-		case c < ' ' || c == 0x7f:
-			return -1
 		}
 	}
 	return -1
