@@ -42,6 +42,10 @@ type Request struct {
 	Weight     int    // Of the application: how many turns it has for one of another's. 0 means 1.
 	Class      Class
 	Source     string // Asks from this source only, as a greylisted retry must; "" lets the pool choose.
+
+	// Deadline is when the caller has to have its outcomes. What allowances and queues let nobody answer until then is
+	// answered at once with FailBudget. Zero waits for as long as it takes.
+	Deadline time.Time
 }
 
 // A Failure says why a recipient got no reply. The zero Failure means that it got one.
@@ -60,6 +64,7 @@ const (
 	FailUnroutable     Failure = "unroutable"      // The guard let no address of any host be dialled.
 	FailNoSMTPUTF8     Failure = "smtputf8"        // The local-part needs SMTPUTF8 and the host does not offer it.
 	FailNoSource       Failure = "no_source"       // No usable source; the fault is on this host.
+	FailBudget         Failure = "budget"          // An allowance is spent; RetryAt says until when.
 	FailCanceled       Failure = "canceled"        // Dropped from the queue, because nobody wanted it any more.
 	FailClosed         Failure = "closed"          // The pool is stopping.
 	FailInternal       Failure = "internal"        // A fault of this program.
@@ -82,6 +87,13 @@ type Outcome struct {
 	IP       netip.Addr // Zero if no address was dialled.
 	TLS      string     // "" in clear, else such as "TLS1.3".
 	At       time.Time
+
+	// RetryAt is when asking again can bring something new, where the pool knows it; else zero.
+	RetryAt time.Time
+
+	// PathRefusals is how many dead recipients the site has told this network prefix of within the last hour, this one
+	// included. Harvest defences go by it: past their limit some accept everything.
+	PathRefusals int
 
 	sender  string      // The reverse-path of its transaction.
 	opening []smtp.Line // Shared by all outcomes of a session.
