@@ -79,7 +79,7 @@ func TestStarvedPathGetsAPlace(t *testing.T) {
 				o.Limits = lifted()
 				o.Limits.Idle, o.Limits.TransactionsPerSession, o.Limits.RecipientsPerTransaction = ptr(time.Duration(0)), new(8), new(1)
 				if perSource {
-					o.SourceSessions = 1
+					o.SourceLimits.Sessions = 1
 				} else {
 					o.MaxSessions = 1
 				}

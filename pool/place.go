@@ -31,7 +31,9 @@ func (p *Pool) place(la *lane) bool {
 
 func (p *Pool) full() bool { return reached(p.sessions, p.opts.MaxSessions) }
 
-func (p *Pool) sourceFull(src *sourceState) bool { return reached(src.sessions, p.opts.SourceSessions) }
+func (p *Pool) sourceFull(src *sourceState) bool {
+	return reached(src.sessions, p.opts.SourceLimits.Sessions)
+}
 
 // contended reports whether some path waits for a place that a session of src holds.
 func (p *Pool) contended(src *sourceState) bool {

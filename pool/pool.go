@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verimails/verimaild/internal/netguard"
+	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/pool/provider"
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/pool/smtp"
@@ -31,11 +32,16 @@ type Options struct {
 	TLS         smtp.TLSPolicy // The zero value is opportunistic.
 	MaxSessions int            // Over all sources; 0 lifts it.
 
-	// SourceSessions bounds the sessions of one source; 0 lifts it.
-	SourceSessions int
+	DialsPerSecond int // Over all sources; 0 lifts it.
+	SourceLimits   SourceLimits
 
-	// Limits overrides DefaultLimits for every site, and is itself overridden by the provider's row.
+	// Limits overrides DefaultLimits for every site, and is itself overridden by the provider's row, and that by the
+	// first of Sites that matches.
 	Limits *provider.Limits
+	Sites  []SiteRule
+
+	// State keeps what was spent, learned and blocked over a restart. Nil keeps nothing.
+	State *store.Store
 
 	Guard   *netguard.Guard // Which addresses may be dialled.
 	Replies *reply.Table
@@ -68,6 +74,7 @@ type Pool struct {
 	spawn    func(*session) // Runs a session in a goroutine of the pool's; set by Start.
 	opts     Options
 	base     Limits // For sites without a provider.
+	rules    siteRules
 	sources  []*sourceState
 	sites    map[string]*site
 	sessions int         // Open or being opened.
@@ -106,6 +113,9 @@ func fill(opts *Options) error {
 		return ErrNoSender
 	}
 	if err := checkSources(opts.Sources); err != nil {
+		return fmt.Errorf("pool: %w", err)
+	}
+	if _, err := compileRules(opts.Sites); err != nil {
 		return fmt.Errorf("pool: %w", err)
 	}
 	if opts.Port == 0 {
@@ -184,7 +194,7 @@ func (p *Pool) enqueue(req *Request, to destination, c *call) {
 		c.fail(FailNoSource, why)
 		return
 	}
-	pa := p.siteOf(to.site).path(src)
+	pa := p.siteOf(to.site, req.Domain).path(src)
 	la := pa.lane(to.lane)
 	la.hosts = req.Hosts
 	c.probes = make([]*probe, len(req.Recipients))

@@ -126,7 +126,7 @@ func (c *chaos) options(o *pool.Options) {
 	for i := range 1 + c.rand.IntN(3) {
 		o.Sources = append(o.Sources, c.source(i))
 	}
-	o.MaxSessions, o.SourceSessions = c.rand.IntN(4), c.rand.IntN(3)
+	o.MaxSessions, o.SourceLimits.Sessions = c.rand.IntN(4), c.rand.IntN(3)
 	o.Limits = &provider.Limits{
 		Sessions: new(c.rand.IntN(4)), RecipientsPerTransaction: new(c.rand.IntN(6)), TransactionsPerSession: new(c.rand.IntN(9)),
 		RefusalsPerSession: new(c.rand.IntN(5)), Idle: new(time.Duration(c.rand.IntN(20)) * time.Second),

@@ -40,10 +40,11 @@ func (p *Pool) apply(opts Options) {
 		old.gone = !slices.Contains(kept, old)
 	}
 	p.base = DefaultLimits().With(opts.Limits)
-	opts.Sources, opts.Limits = nil, nil // They are the caller's.
+	p.rules, _ = compileRules(opts.Sites)                 // Checked by fill.
+	opts.Sources, opts.Limits, opts.Sites = nil, nil, nil // They are the caller's.
 	p.opts, p.sources = opts, kept
 	for _, s := range p.sites {
-		s.limits = p.limitsFor(s.provider)
+		s.limits = p.limitsOf(s)
 	}
 }
 

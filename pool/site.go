@@ -12,6 +12,8 @@ import (
 type site struct {
 	pool     *Pool
 	key      string
+	hosts    []string           // Their names, sorted.
+	domain   string             // The only one that is asked about here, because a rule names it; else "".
 	provider *provider.Provider // nil if unknown.
 	limits   Limits
 	paths    map[*sourceState]*path
@@ -56,15 +58,32 @@ func key(names []string) string {
 	return strings.Join(slices.Compact(names), " ")
 }
 
-// siteOf finds or makes the site of this key.
-func (p *Pool) siteOf(key string) *site {
+// siteOf finds or makes the site of this key, the one for the domain alone where a rule names that.
+func (p *Pool) siteOf(key, domain string) *site {
+	if len(p.rules) == 0 || !p.rules.ofDomain(domain) {
+		domain = ""
+	}
+	hosts := key
+	if domain != "" {
+		key += " for " + domain
+	}
 	s := p.sites[key]
 	if s == nil {
-		prov, _ := provider.Match(strings.Fields(key))
-		s = &site{pool: p, key: key, provider: prov, paths: map[*sourceState]*path{}, limits: p.limitsFor(prov)}
+		s = &site{pool: p, key: key, hosts: strings.Fields(hosts), domain: domain, paths: map[*sourceState]*path{}}
+		s.provider, _ = provider.Match(s.hosts)
+		s.limits = p.limitsOf(s)
 		p.sites[key] = s
 	}
 	return s
+}
+
+// limitsOf is what holds for s.
+func (p *Pool) limitsOf(s *site) Limits {
+	var rule *SiteRule
+	if r := p.rules.find(s.provider, s.hosts, s.domain); r != nil {
+		rule = &r.SiteRule
+	}
+	return p.limitsFor(s.provider, rule)
 }
 
 // path finds or makes the path from src.

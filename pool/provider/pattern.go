@@ -84,3 +84,22 @@ func (p pattern) compare(q pattern) int {
 	}
 	return cmp.Compare(p.globs, q.globs)
 }
+
+// A HostPattern matches mail hosts as the patterns of a row do. The zero HostPattern matches none.
+type HostPattern struct{ pattern pattern }
+
+// ParseHostPattern reads a pattern such as mx.example.net, *.example.net or mx*.example.net.
+func ParseHostPattern(s string) (HostPattern, error) {
+	p, err := parsePattern(s)
+	return HostPattern{p}, err
+}
+
+// MatchAll reports whether every one of names, which are lower case, matches; not if there are none.
+func (h *HostPattern) MatchAll(names []string) bool {
+	for _, name := range names {
+		if !h.pattern.match(name) {
+			return false
+		}
+	}
+	return len(names) > 0 && h.pattern.text != ""
+}
