@@ -1,6 +1,9 @@
 package verify
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // A Depth says how far an address is checked.
 type Depth string
@@ -35,6 +38,11 @@ type Request struct {
 	Depth Depth
 	Wait  bool // Wait out greylisting up to the deadline.
 
-	App   string // The application that asks; "" means default.
-	Class Class
+	App    string // The application that asks; "" means default.
+	Weight int    // Of the application: how many turns it has for one of another's. 0 means 1.
+	Class  Class
+
+	// Admit, if it is set, is called once syntax and memory have not answered, before anybody is asked; the time that it
+	// takes is not counted against Deadline. Its error ends the request and is Verify's.
+	Admit func(context.Context) error
 }

@@ -268,7 +268,7 @@ func (r *run) acceptAll() verdict.Tri {
 func (r *run) request(hosts *maildns.MailHosts, rcpt pool.Recipient) pool.Request {
 	req := pool.Request{
 		Domain: r.addr.Domain().ASCII(), Hosts: make([]pool.Host, 0, len(hosts.Hosts)),
-		Recipients: []pool.Recipient{rcpt}, App: r.req.App, Source: r.source,
+		Recipients: []pool.Recipient{rcpt}, App: r.req.App, Weight: r.req.Weight, Source: r.source,
 	}
 	if r.req.Class == Bulk {
 		req.Class = pool.Bulk

@@ -174,10 +174,7 @@ func (v *Verifier) Verify(ctx context.Context, req Request) (*verdict.Answer, er
 	}
 	ans, err := v.known(ctx, &req, a)
 	if ans == nil && err == nil {
-		ans, err = v.answer(ctx, &req, a, start.Add(req.Deadline))
-		if err == nil {
-			ans = new(*ans) // The flight's answer is shared; this caller's copy is not.
-		}
+		ans, err = v.admitted(ctx, &req, a)
 	}
 	if err != nil {
 		return nil, err
@@ -185,6 +182,20 @@ func (v *Verifier) Verify(ctx context.Context, req Request) (*verdict.Answer, er
 	ans.Email = req.Email
 	ans.Took = v.now().Sub(start)
 	return ans, nil
+}
+
+// admitted asks on behalf of a caller, if it may.
+func (v *Verifier) admitted(ctx context.Context, req *Request, a address.Address) (*verdict.Answer, error) {
+	if req.Admit != nil {
+		if err := req.Admit(ctx); err != nil {
+			return nil, err
+		}
+	}
+	ans, err := v.answer(ctx, req, a, v.now().Add(req.Deadline))
+	if err != nil {
+		return nil, err
+	}
+	return new(*ans), nil // The flight's answer is shared; this caller's copy is not.
 }
 
 // known answers from memory, and has what is stale asked about again behind the answer. nil means that memory does
