@@ -26,10 +26,13 @@ func check(c *Config, before Faults) Faults {
 	k.sender()
 	k.allowNetworks()
 	k.sources()
+	k.sites()
 	k.neverProbe()
 	k.lists()
 	k.replies()
 	k.ages()
+	k.apps()
+	k.metrics()
 	return k.faults
 }
 

@@ -57,7 +57,7 @@ func (d *documenter) section(k *key, v reflect.Value, indent string, told map[re
 			d.section(c, f, indent+"  ", told)
 		case sections:
 			d.b.WriteString(indent + c.name + ": []\n")
-			d.sections(c, indent)
+			d.sections(c, indent, told)
 		default:
 			d.value(c, f, indent)
 		}
@@ -78,19 +78,42 @@ func (d *documenter) value(k *key, v reflect.Value, indent string) {
 }
 
 // sections explains the keys of a list's sections and shows an example, all in comments.
-func (d *documenter) sections(k *key, indent string) {
+func (d *documenter) sections(k *key, indent string, told map[reflect.Type]bool) {
+	keys := k.within("", told)
+	widest := 0
+	for _, c := range keys {
+		widest = max(widest, len(c.name)+2)
+	}
 	d.b.WriteString(indent + "#\n" + indent + "# The keys of each:\n")
-	for _, c := range k.keys {
-		d.wrap(indent, "#   "+pad(c.name, k.longest()+2), "#   "+pad("", k.longest()+2), c.about(k))
+	for _, c := range keys {
+		d.wrap(indent, "#   "+pad(c.name, widest), "#   "+pad("", widest), c.about(k))
 	}
 	d.b.WriteString(indent + "#\n" + indent + "# " + k.name + ":\n")
 	hyphen := "- "
 	for _, c := range k.keys {
-		if c.example != "" {
-			d.b.WriteString(indent + "#   " + hyphen + c.name + ": " + c.exampleText() + "\n")
+		if text := c.exampleText(); text != "" {
+			d.b.WriteString(indent + "#   " + hyphen + c.name + ": " + text + "\n")
 			hyphen = "  "
 		}
 	}
+}
+
+// A namedKey is a key of a list's sections, under the name that it has there: "quota.per_day".
+type namedKey struct {
+	*key
+	name string
+}
+
+// within lists the keys below k, sections before what is in them. The keys of a type in told have been explained before.
+func (k *key) within(prefix string, told map[reflect.Type]bool) []namedKey {
+	var out []namedKey
+	for _, c := range k.keys {
+		out = append(out, namedKey{c, prefix + c.name})
+		if c.shape == section && !told[c.typ] {
+			out = append(out, c.within(prefix+c.name+".", told)...)
+		}
+	}
+	return out
 }
 
 // comment writes text as a comment.
@@ -133,9 +156,22 @@ func (k *key) about(in *key) string {
 	return strings.Join(parts, " ")
 }
 
-// exampleText is the example as YAML; that of a single value is written in its tag without quotes.
+// exampleText is the example as YAML, "" if there is none; that of a single value is written in its tag without quotes,
+// and that of a section is made of those in it.
 func (k *key) exampleText() string {
-	if k.shape == values {
+	switch {
+	case k.shape == section:
+		var parts []string
+		for _, c := range k.keys {
+			if text := c.exampleText(); text != "" {
+				parts = append(parts, c.name+": "+text)
+			}
+		}
+		if parts == nil {
+			return ""
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case k.shape == values, k.example == "":
 		return k.example
 	}
 	v, err := k.parse(k.example)
@@ -143,15 +179,6 @@ func (k *key) exampleText() string {
 		panic("config: " + k.field + ": example: " + err.Error())
 	}
 	return k.one(reflect.ValueOf(v))
-}
-
-// longest is the length of the longest name below k.
-func (k *key) longest() int {
-	n := 0
-	for _, c := range k.keys {
-		n = max(n, len(c.name))
-	}
-	return n
 }
 
 func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-len(s))) }

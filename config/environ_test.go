@@ -13,7 +13,8 @@ var otherValues = map[string]string{
 	"mode": "0600", "duration": "90s", "number": "1234", "network": "10.0.0.0/8", "text": "other",
 	"egress.sender": "ada@example.org", "egress.tls": "never", "log.level": "debug", "log.format": "console",
 	"egress.limits.sessions": "7", "egress.limits.recipients_per_transaction": "7",
-	"resolver.timeout": "5s", "cache.mail_hosts.max": "7h", "cache.mail_hosts.hard": "25h",
+	"egress.preflight": "off", "egress.limits.refusal_ratio": "0.5",
+	"metrics.listen": "[::1]:9469", "resolver.timeout": "5s", "cache.mail_hosts.max": "7h", "cache.mail_hosts.hard": "25h",
 	"cache.mailbox_accepted.hard": "8000h", "cache.mailbox_not_found.hard": "8000h", "cache.mailbox_disabled.hard": "8000h",
 	"cache.mailbox_full.hard": "8000h", "cache.accepts_all.hard": "8000h", "cache.refuses_made_up.hard": "8000h",
 }

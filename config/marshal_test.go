@@ -49,7 +49,7 @@ func TestDocumentShowsEveryKey(t *testing.T) {
 // TestDocumentExamples takes the comment sign off every example: what is shown must load.
 func TestDocumentExamples(t *testing.T) {
 	c := mustLoad(t, uncomment(string(Document())))
-	want := []Source{{Name: "a", IPv4: c.Egress.Sources[0].IPv4, IPv6: c.Egress.Sources[0].IPv6, EHLO: "a.egress.example.net"}}
+	want := []Source{{Name: "a", IPv4: c.Egress.Sources[0].IPv4, IPv6: c.Egress.Sources[0].IPv6, EHLO: "a.egress.example.net", Weight: new(1), Warmup: "none"}}
 	if !reflect.DeepEqual(c.Egress.Sources, want) || c.Egress.Sources[0].IPv4.String() != "192.0.2.10" {
 		t.Errorf("sources = %+v", c.Egress.Sources)
 	}

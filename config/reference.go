@@ -63,24 +63,30 @@ func Reference() []byte {
 	var b strings.Builder
 	b.WriteString(referenceHead)
 	defaults := reflect.ValueOf(Default(true, nil)).Elem()
+	told := map[reflect.Type]bool{}
 	for _, k := range tree().keys {
-		k.refer(&b, "###", defaults.Field(k.index))
+		k.refer(&b, "###", defaults.Field(k.index), told)
 	}
 	return []byte(b.String())
 }
 
-// refer writes what there is to know about k, whose default is v, and about the keys below it.
-func (k *key) refer(b *strings.Builder, heading string, v reflect.Value) {
+// refer writes what there is to know about k, whose default is v, and about the keys below it. In a list, the keys of a
+// type in told have been explained before.
+func (k *key) refer(b *strings.Builder, heading string, v reflect.Value, told map[reflect.Type]bool) {
 	b.WriteString("\n" + heading + " `" + k.plainPath() + "`\n\n" + strings.ReplaceAll(k.doc(), "<", `\<`) + "\n")
 	switch k.shape {
 	case section:
+		if k.list && told[k.typ] {
+			return
+		}
+		told[k.typ] = true
 		for _, c := range k.keys {
-			c.refer(b, "####", v.Field(c.index))
+			c.refer(b, "####", v.Field(c.index), told)
 		}
 	case sections:
 		b.WriteString("\nA list of sections, empty by default. " + k.change() + "\n")
 		for _, c := range k.keys {
-			c.refer(b, "####", reflect.Zero(k.typ).Field(c.index))
+			c.refer(b, "####", reflect.Zero(k.typ).Field(c.index), told)
 		}
 	default:
 		b.WriteString("\n" + k.facts(v) + "\n")

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,8 @@ func scalarOf(t reflect.Type) (scalar, bool) {
 		return scalar{name: "boolean", want: "true or false", tag: "!!bool", parse: parseBool, text: formatAny}, true
 	case reflect.Int:
 		return scalar{name: "number", want: "a whole number", tag: "!!int", parse: parseInt, text: formatAny}, true
+	case reflect.Float64:
+		return scalar{name: "number", want: "a number", tag: "!!float", parse: parseFloat, text: formatFloat}, true
 	}
 	return scalar{}, false
 }
@@ -74,6 +77,22 @@ func parseInt(s string) (any, error) {
 	}
 	return n, nil
 }
+
+// decimals are digits with or without a point. YAML's other forms (.5, 1e3, .inf) are more than a limit needs.
+var decimals = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
+
+func parseFloat(s string) (any, error) {
+	if !decimals.MatchString(s) {
+		return nil, fmt.Errorf("%s is not a number such as 12 or 0.25", quote(s))
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%s is too large", quote(s))
+	}
+	return f, nil
+}
+
+func formatFloat(v any) string { return strconv.FormatFloat(v.(float64), 'f', -1, 64) }
 
 // parseDuration wants a unit: a bare number would be read as nanoseconds by some and as seconds by others. Only zero
 // is the same in every unit.

@@ -45,7 +45,7 @@ type key struct {
 
 // bounds are the smallest and the largest value of a key, as Go and as text.
 type bounds struct {
-	min, max         int64
+	min, max         float64
 	minText, maxText string
 }
 
@@ -139,12 +139,20 @@ func (k *key) setBounds(tag string) {
 }
 
 // number reads one end of a range tag.
-func (k *key) number(text string) int64 {
+func (k *key) number(text string) float64 {
 	v, err := k.scalar.parse(text)
 	if err != nil {
 		panic(fmt.Sprintf("config: %s: range: %v", k.field, err))
 	}
-	return reflect.ValueOf(v).Int()
+	return magnitude(v)
+}
+
+// magnitude is a number, or the nanoseconds of a duration, for comparing.
+func magnitude(v any) float64 {
+	if r := reflect.ValueOf(v); r.CanInt() {
+		return float64(r.Int())
+	}
+	return reflect.ValueOf(v).Float()
 }
 
 // parse reads one scalar and checks it against the key's tags. The error is for the operator.
@@ -159,7 +167,7 @@ func (k *key) parse(text string) (any, error) {
 	if k.bounds == nil {
 		return v, nil
 	}
-	n := reflect.ValueOf(v).Int()
+	n := magnitude(v)
 	if k.bounds.min <= n && n <= k.bounds.max || n == 0 && k.zero != "" {
 		return v, nil
 	}

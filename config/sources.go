@@ -1,42 +1,140 @@
 package config
 
 import (
+	"errors"
 	"net/netip"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 )
 
 // sources checks each source, and that they differ.
 func (k *checker) sources() {
-	names, addrs := map[string]string{}, map[netip.Addr]string{}
+	names := map[string]string{}
+	seen := sourceAddrs{k: k, owner: map[netip.Addr]string{}}
+	proxies := map[string]string{}
 	for i, s := range k.c.Egress.Sources {
 		path := index("egress.sources", i)
 		k.name(path, s.Name, names)
-		if !s.IPv4.IsValid() && !s.IPv6.IsValid() && !k.faulty(path+".ipv4") && !k.faulty(path+".ipv6") {
-			k.fault(path, "has no address; it needs ipv4, ipv6 or both")
+		if !s.IPv4.IsValid() && !s.IPv6.IsValid() && s.Proxy == "" &&
+			!k.faulty(path+".ipv4") && !k.faulty(path+".ipv6") && !k.faulty(path+".proxy") {
+			k.fault(path, "has no address; it needs ipv4, ipv6 or both, or a proxy")
 		}
-		k.sourceAddr(path+".ipv4", s.IPv4, "IPv4", s.IPv4.Is4(), addrs)
-		k.sourceAddr(path+".ipv6", s.IPv6, "IPv6", s.IPv6.Is6() && !s.IPv6.Is4In6(), addrs)
+		seen.add(path, "ipv4", s.IPv4, s.IPv4)
+		seen.add(path, "ipv6", s.IPv6, s.IPv6)
+		seen.addPublic(path, &s, "ipv4", s.PublicIPv4, s.IPv4)
+		seen.addPublic(path, &s, "ipv6", s.PublicIPv6, s.IPv6)
+		k.proxy(path, &s, proxies)
 		if s.EHLO != "" && !isEHLO(s.EHLO) {
 			k.fault(path+".ehlo", "%s is not a full name such as a.egress.example.net, or an address literal such as [192.0.2.10]", quote(s.EHLO))
 		}
 	}
 }
 
-// sourceAddr checks an address to bind, and that no source before it, of those in seen, has it.
-func (k *checker) sourceAddr(path string, a netip.Addr, family string, ofFamily bool, seen map[netip.Addr]string) {
+// sourceAddrs checks the addresses of sources, and whose each of them is.
+type sourceAddrs struct {
+	k     *checker
+	owner map[netip.Addr]string // The key that has it first.
+}
+
+// add checks the address at path.name, and that no source before has it. local is the source's address of this host
+// of the same family: that it is the same one is no fault.
+func (as *sourceAddrs) add(path, name string, a, local netip.Addr) {
+	at := path + "." + name
 	if !a.IsValid() {
 		return
 	}
-	switch first, taken := seen[a]; {
+	family, ofFamily := "IPv4", a.Is4()
+	if strings.HasSuffix(name, "6") {
+		family, ofFamily = "IPv6", a.Is6() && !a.Is4In6()
+	}
+	first := as.owner[a]
+	switch {
 	case !ofFamily:
-		k.fault(path, "%s is not an %s address", quote(a.String()), family)
+		as.k.fault(at, "%s is not an %s address", quote(a.String()), family)
 	case a.Zone() != "", a.IsUnspecified(), a.IsMulticast():
-		k.fault(path, "%s cannot be the source of a connection to a mail server", quote(a.String()))
-	case taken:
-		k.fault(path, "%s is the address of %s too", quote(a.String()), first)
-	default:
-		seen[a] = path
+		as.k.fault(at, "%s cannot be the source of a connection to a mail server", quote(a.String()))
+	case first != "" && (a != local || !strings.HasPrefix(first, path+".")):
+		as.k.fault(at, "%s is the address of %s too", quote(a.String()), first)
+	case first == "":
+		as.owner[a] = at
+	}
+}
+
+// addPublic is add for the address that mail servers see in place of local. There has to be something to bind.
+func (as *sourceAddrs) addPublic(path string, s *Source, family string, a, local netip.Addr) {
+	name := "public_" + family
+	if a.IsValid() && !local.IsValid() && s.Proxy == "" && !as.k.faulty(path+"."+family) && !as.k.faulty(path+".proxy") {
+		as.k.fault(path+"."+name, "needs %s, the address of this host that is behind it, or a proxy", family)
+		return
+	}
+	as.add(path, name, a, local)
+}
+
+// proxy checks a source's proxy. Two sources of one proxy have to be told apart by something.
+func (k *checker) proxy(path string, s *Source, seen map[string]string) {
+	if s.Proxy == "" {
+		return
+	}
+	if _, err := s.SOCKS5(); err != nil {
+		k.fault(path+".proxy", "%v", err)
+		return
+	}
+	if s.PublicIPv4.IsValid() || s.PublicIPv6.IsValid() {
+		return
+	}
+	if first := seen[s.Proxy]; first != "" {
+		k.fault(path+".proxy", "is the proxy of %s too; say by public_ipv4 or public_ipv6 how they differ", first)
+		return
+	}
+	seen[s.Proxy] = path
+}
+
+// A SOCKS5 is a proxy of RFC 1928. The zero SOCKS5 is none.
+type SOCKS5 struct {
+	Addr           string // host:port.
+	User, Password string // RFC 1929; both empty if the proxy asks for none.
+}
+
+// errProxy does not show the value, in which a password may stand.
+var errProxy = errors.New("is not of the form socks5://host:port or socks5://user:password@host:port")
+
+// SOCKS5 is the source's proxy, the zero SOCKS5 if it has none.
+func (s *Source) SOCKS5() (SOCKS5, error) {
+	if s.Proxy == "" {
+		return SOCKS5{}, nil
+	}
+	u, err := url.Parse(s.Proxy)
+	if err != nil || u.Scheme != "socks5" || u.Opaque+u.Path+u.RawQuery+u.Fragment != "" || u.Port() == "" {
+		return SOCKS5{}, errProxy
+	}
+	addr, err := hostPort(u.Host)
+	if err != nil {
+		return SOCKS5{}, errProxy
+	}
+	password, _ := u.User.Password()
+	p := SOCKS5{Addr: addr, User: u.User.Username(), Password: password}
+	const most = 255 // RFC 1929 §2 has one octet for the length of each, and neither may be empty.
+	if (p.User == "") != (p.Password == "") || max(len(p.User), len(p.Password)) > most {
+		return SOCKS5{}, errors.New("needs a user and a password of 1 to 255 bytes, or neither")
+	}
+	return p, nil
+}
+
+// sites checks what rules for sites match. Whether there is such a provider is for who knows them.
+func (k *checker) sites() {
+	for i, r := range k.c.Egress.Sites {
+		path := index("egress.sites", i)
+		m := r.Match
+		if m == (SiteMatch{}) && !k.faulty(path+".match") {
+			k.fault(path+".match", "is missing; name a provider, mx or domain")
+		}
+		if m.Domain != "" && !isName(m.Domain, 2) {
+			k.fault(path+".match.domain", "%s is not a domain such as example.org", quote(m.Domain))
+		}
+		if strings.ContainsAny(m.MX+m.Provider, " \t,") {
+			k.fault(path+".match", "takes one pattern and one provider; for more, write more rules")
+		}
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// This file and its neighbours egress.go and memory.go are the one place where keys, their defaults and their words
-// are written. A key is one field:
+// This file and its neighbours (egress.go, limits.go, memory.go, …) are the one place where keys, their defaults and
+// their words are written. A key is one field:
 //
 //	mapstructure  its name
 //	default       its default, as one would write it in the file; lists of scalars with commas
@@ -56,6 +56,19 @@ type Config struct {
 	// What is remembered, and for how long. Past its soft age an answer is still served and refreshed behind it; past
 	// its hard age it is forgotten.
 	Cache Cache `mapstructure:"cache" reload:"live"`
+
+	// The applications that share this daemon, known by the user or the group of the process that connects. Who is none
+	// of them is the application default.
+	Apps []App `mapstructure:"apps" reload:"live"`
+
+	// Refuse callers that none of apps names. root and the daemon's own user are never shut out.
+	AppsOnly bool `mapstructure:"apps_only" default:"false" reload:"live"`
+
+	// What counts against the quotas of apps, beside the addresses that somebody was asked about.
+	Charge Charge `mapstructure:"charge" reload:"live"`
+
+	// Where numbers are shown.
+	Metrics Metrics `mapstructure:"metrics" reload:"restart"`
 
 	// What `serve --sandbox` keeps on. Without --sandbox this section is not read.
 	Sandbox Sandbox `mapstructure:"sandbox" reload:"restart"`

@@ -173,6 +173,8 @@ func (k *key) misfit(n *yaml.Node) string {
 		return fmt.Sprintf("has the YAML tag %s, which is not read", quote(tag))
 	case k.scalar.tag == "" && tag == "!!bool":
 		return fmt.Sprintf("must be %s, not %s; if it is meant, write it in quotes", k.scalar.want, describe(n))
+	case k.scalar.tag == "!!float" && tag == "!!int":
+		return ""
 	case k.scalar.tag != "" && tag != k.scalar.tag:
 		return fmt.Sprintf("must be %s, not %s", k.scalar.want, describe(n))
 	}
