@@ -84,6 +84,7 @@ type Outcome struct {
 	Provider string     // The provider that the hosts belong to; "" if none is known.
 	Source   string     // The source that asked; "" if none did.
 	Host     string     // The mail host that answered, or the last one tried.
+	Fallback bool       // Host is not of the domain's best preference.
 	IP       netip.Addr // Zero if no address was dialled.
 	TLS      string     // "" in clear, else such as "TLS1.3".
 	At       time.Time

@@ -220,5 +220,5 @@ func (s *session) speaks(probes []*probe) bool {
 
 // outcome begins an outcome of this session.
 func (s *session) outcome(stage smtp.Stage) Outcome {
-	return Outcome{Stage: stage, Host: s.host, IP: s.ip, TLS: s.conn.TLSVersion(), opening: s.conn.Opening()}
+	return Outcome{Stage: stage, Host: s.host, Fallback: s.fallback, IP: s.ip, TLS: s.conn.TLSVersion(), opening: s.conn.Opening()}
 }
