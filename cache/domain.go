@@ -21,7 +21,7 @@ func (c *Cache) Domain(d address.Domain) (verdict.DomainFact, verdict.Freshness)
 	var out verdict.DomainFact
 	if f != verdict.Missing {
 		out = rec.DomainFact
-		out.ExpiresAt = out.CheckedAt.Add(c.ages.Load().fact(&out).Hard)
+		out.ExpiresAt = out.CheckedAt.Add(c.ages.Load().factAge(&out).Hard)
 	}
 	out.Domain = d.ASCII()
 	out.ContradictedAt = epochTime(c.epochOf(d.ASCII()))
@@ -36,7 +36,7 @@ func (c *Cache) fact(d address.Domain) (rec *factRecord, fromMemory bool, f verd
 		rec = c.loadFact(&p, d)
 	}
 	if rec != nil {
-		f = c.ages.Load().fact(&rec.DomainFact).freshness(rec.CheckedAt, c.now())
+		f = c.ages.Load().factAge(&rec.DomainFact).freshness(rec.CheckedAt, c.now())
 	}
 	return rec, fromMemory, f
 }
@@ -94,7 +94,7 @@ func (c *Cache) putFact(t Token, d address.Domain, f verdict.DomainFact, onlyNew
 		return false
 	}
 	keep, contradicts := settleFact(old, &f)
-	if keep {
+	if keep || factOutranked(old, &f, freshness) {
 		return false
 	}
 	if contradicts {
@@ -110,7 +110,7 @@ func (c *Cache) putFact(t Token, d address.Domain, f verdict.DomainFact, onlyNew
 		c.bad(err) // It is as good as damaged: better not remembered than misremembered.
 		return false
 	}
-	ttl := ages.fact(&f).ttl(f.CheckedAt, now)
+	ttl := ages.factAge(&f).ttl(f.CheckedAt, now)
 	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.facts.TryPut(key[:], value, ttl) })
 }
 
@@ -130,7 +130,8 @@ func settleFact(old *factRecord, f *verdict.DomainFact) (keep, contradicts bool)
 // refusalContradicts drops what is said of a domain if it is said to accept everyone, since somebody there does not
 // exist.
 func (c *Cache) refusalContradicts(t Token, d address.Domain) {
-	if rec, _, f := c.fact(d); f != verdict.Missing && rec.AcceptsAll == verdict.True {
+	if rec, _, f := c.fact(d); f != verdict.Missing && rec.AcceptsAll == verdict.True &&
+		!(f == verdict.Fresh && verdict.Reported(rec.Evidence) != nil) {
 		c.contradicted(t, d)
 	}
 }

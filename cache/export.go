@@ -67,7 +67,7 @@ func (c *Cache) factLine(value []byte, now time.Time) (any, bool) {
 		c.bad(err)
 		return nil, false
 	}
-	if c.ages.Load().fact(&rec.DomainFact).freshness(rec.CheckedAt, now) == verdict.Missing || rec.epoch < c.epochOf(rec.Domain) {
+	if c.ages.Load().factAge(&rec.DomainFact).freshness(rec.CheckedAt, now) == verdict.Missing || rec.epoch < c.epochOf(rec.Domain) {
 		return nil, false
 	}
 	return domainLine{

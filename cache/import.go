@@ -156,7 +156,7 @@ func (c *Cache) importDomain(b []byte) (fresh bool, err error) {
 		return false, &NotStorableError{Of: "domain", Reason: f.Reason}
 	}
 	f = c.trimFact(d, f)
-	if c.ages.Load().fact(&f).freshness(f.CheckedAt, c.now()) == verdict.Missing {
+	if c.ages.Load().factAge(&f).freshness(f.CheckedAt, c.now()) == verdict.Missing {
 		return false, nil
 	}
 	t := c.BeginDomain(d)

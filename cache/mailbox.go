@@ -25,13 +25,13 @@ func (c *Cache) Mailbox(a address.Address) (verdict.Mailbox, verdict.Freshness) 
 		return verdict.Mailbox{}, f
 	}
 	m := rec.Mailbox
-	m.ExpiresAt = m.CheckedAt.Add(c.ages.Load().mailbox(m.Reason).Hard)
+	m.ExpiresAt = m.CheckedAt.Add(c.ages.Load().mailboxAge(&m).Hard)
 	return m, f
 }
 
 // freshness judges a record. One that waits for a second refusal is worth asking about again.
 func (r *mailboxRecord) freshness(ages *Ages, now time.Time) verdict.Freshness {
-	f := ages.mailbox(r.Reason).freshness(r.CheckedAt, now)
+	f := ages.mailboxAge(&r.Mailbox).freshness(r.CheckedAt, now)
 	if f == verdict.Fresh && r.refused() {
 		return verdict.Stale
 	}
@@ -58,7 +58,7 @@ func (c *Cache) loadMailbox(p *place, a address.Address) *mailboxRecord {
 		c.bad(err)
 		return nil
 	}
-	if leans(rec.Reason) && rec.epoch < c.epochs.at(d) {
+	if rec.leansOnHabit() && rec.epoch < c.epochs.at(d) {
 		return nil
 	}
 	c.admit(p, before, rec, rec.size())
@@ -75,7 +75,8 @@ func leans(r verdict.Reason) bool {
 //
 //   - a refusal does not replace an acceptance that is younger than its soft age; it is noted, and a second one does;
 //   - an acceptance of which nothing more is known does not replace one of which more is;
-//   - "no such mailbox" in a domain that is said to accept everyone drops what is said of the domain.
+//   - "no such mailbox" in a domain that is said to accept everyone drops what is said of the domain;
+//   - what was reported of a mailbox gives way to nothing that a question found out until its soft age: see feedback.go.
 func (c *Cache) PutMailbox(t Token, a address.Address, m verdict.Mailbox) error {
 	if !m.Reason.OfMailbox() {
 		return &NotStorableError{Of: "mailbox", Reason: m.Reason}
@@ -110,7 +111,7 @@ func (c *Cache) putMailbox(t Token, a address.Address, m verdict.Mailbox) (again
 		c.bad(err) // It is as good as damaged: better not remembered than misremembered.
 		return false
 	}
-	key, ttl := c.hashes.mailbox(d, a), ages.mailbox(rec.Reason).ttl(rec.CheckedAt, now)
+	key, ttl := c.hashes.mailbox(d, a), ages.mailboxAge(&rec.Mailbox).ttl(rec.CheckedAt, now)
 	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.mailboxes.TryPut(key, value, ttl) })
 }
 
@@ -120,11 +121,15 @@ func settleMailbox(old *mailboxRecord, answer mailboxRecord, ages *Ages, now tim
 	if old == nil {
 		return answer, true
 	}
-	f := ages.mailbox(old.Reason).freshness(old.CheckedAt, now)
+	f := ages.mailboxAge(&old.Mailbox).freshness(old.CheckedAt, now)
 	if f == verdict.Missing {
 		return answer, true
 	}
 	switch {
+	case verdict.Reported(answer.Evidence) != nil:
+		return answer, true
+	case outranked(old, &answer.Mailbox, f):
+		return *old, false
 	case answer.Reason.IsRefusal() && old.Reason.IsAcceptance() && f == verdict.Fresh:
 		if old.refused() && !old.refusedAt.Equal(answer.CheckedAt) {
 			return answer, true // The second.
