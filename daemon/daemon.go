@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -57,6 +58,8 @@ type Daemon struct {
 	api      *api.Server
 	replies  atomic.Pointer[reply.Table] // In force.
 	notify   *systemd.Notifier
+	inherit  func() ([]net.Listener, error)
+	handed   []net.Listener // Sockets that the service manager holds, of inherit; set by Start.
 	serving  chan error     // Gets the end of the server.
 	wg       sync.WaitGroup // Of what Start starts.
 	quiet    func()         // Ends the reports to the service manager; set by Start.
@@ -71,6 +74,7 @@ type Daemon struct {
 	cfg      *config.Config
 	pool     *pool.Pool // nil until there is a sender.
 	problems []problem
+	unloaded string // Why the last reload failed; "" if it did not.
 	stopped  bool
 }
 
@@ -85,7 +89,7 @@ type step struct {
 func New(opts Options) (*Daemon, error) {
 	d := &Daemon{
 		cfg: opts.Config, boot: opts.Config, log: opts.Logger,
-		serving: make(chan error, 1), notify: systemd.New(), quiet: func() {},
+		serving: make(chan error, 1), notify: systemd.New(), quiet: func() {}, inherit: systemd.Listeners,
 	}
 	if err := d.wire(opts.Sandbox); err != nil {
 		return nil, errors.Join(err, d.unwind(context.Background()))
@@ -152,14 +156,14 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if d.pool != nil {
 		d.pool.Start(life)
 	}
-	l, err := d.listen()
+	ls, err := d.listen()
 	if err != nil {
 		return errors.Join(err, d.unwind(life))
 	}
 	d.later("socket", d.api.Shutdown)
-	d.wg.Go(func() { d.serving <- d.api.Serve(l) })
+	d.serve(ls)
 	d.startReports(life)
-	d.log.Info("ready", zap.Stringer("socket", l.Addr()), zap.Bool("sandbox", d.sandbox != nil))
+	d.log.Info("ready", zap.Stringer("socket", ls[0].Addr()), zap.Bool("sandbox", d.sandbox != nil))
 	d.announce()
 	d.tell(d.notify.Ready(d.status()))
 	return nil
@@ -182,6 +186,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	d.mu.Unlock()
 	d.log.Info("stopping", zap.Duration("drain_timeout", drain))
 	d.tell(d.notify.Stopping())
+	d.stepAside(ctx)
 	d.api.Drain()
 	d.verifier.StopWaiting()
 	ctx, cancel := context.WithTimeout(ctx, drain)

@@ -77,7 +77,7 @@ func TestServiceManager(t *testing.T) {
 
 	r.ReloadFrom(t.Context(), func() (*config.Config, error) { return nil, errors.New("no file") })
 	m.wants(t, "RELOADING=1", "MONOTONIC_USEC=")
-	m.wants(t, "READY=1", "STATUS=Not asking mail servers")
+	m.wants(t, "READY=1", "STATUS=Works with the old configuration; the new one has a fault: no file")
 	if got := r.log.FilterMessageSnippet("not reloaded").Len(); got != 1 {
 		t.Errorf("%d lines about the reload that failed, want 1", got)
 	}

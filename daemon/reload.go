@@ -27,7 +27,18 @@ func (d *Daemon) ReloadFrom(ctx context.Context, read func() (*config.Config, er
 	if err != nil {
 		d.log.Error("configuration not reloaded; the old one stays in force", zap.Error(err))
 	}
+	d.noteReload(err)
 	d.tell(d.notify.Ready(d.status()))
+}
+
+// noteReload keeps why a reload failed for the status line, until one succeeds.
+func (d *Daemon) noteReload(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unloaded = ""
+	if err != nil {
+		d.unloaded = err.Error()
+	}
 }
 
 // Reload puts cfg into force as far as that can be done live, and returns the keys whose values can't: those that

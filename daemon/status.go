@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verimails/verimaild/client/apitype"
+	"github.com/verimails/verimaild/systemd"
 )
 
 // A problem keeps addresses from being verified to the end.
@@ -47,12 +48,21 @@ func (d *Daemon) tell(err error) {
 func (d *Daemon) status() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.unloaded != "" {
+		return "Works with the old configuration; the new one has a fault: " + d.unloaded
+	}
 	if len(d.problems) > 0 {
 		return "Not asking mail servers: " + d.problems[0].message
 	}
 	st := d.pool.Stats()
 	return fmt.Sprintf("Sources: %d. Sessions: %d, of which %d idle. Addresses waiting: %d. Recipients asked about: %d.",
 		len(st.Sources), st.SessionsOpen, st.SessionsIdle, st.Waiting, st.Recipients)
+}
+
+// Failing tells the service manager why there is no daemon; "systemctl status" shows it until the next start.
+// Without a service manager it does nothing.
+func Failing(err error) {
+	_ = systemd.New().Status("Not started: " + err.Error()) // There is nobody else to tell, and err itself is returned.
 }
 
 // startReports keeps the status line fresh and the watchdog quiet until d.quiet is called: through a stop, too, which

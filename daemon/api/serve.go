@@ -56,6 +56,9 @@ var errStuck = errors.New("api: requests are still inside though their contexts 
 // What is inside goes on. It returns at once and may be called more than once.
 func (s *Server) Drain() { s.gate.close() }
 
+// CloseIdle closes the connections on which nothing is asked, and lets the others end with the answer that they wait for.
+func (s *Server) CloseIdle() { s.http.SetKeepAlivesEnabled(false) }
+
 // Shutdown drains, waits until the last request is answered, and then closes all listeners and connections.
 // When ctx ends first, the contexts of the requests still inside are cancelled; they get a moment to end, and Shutdown
 // returns ctx's error. Serve has returned, or is about to, when Shutdown returns.

@@ -25,11 +25,15 @@ Without --config the file is the first that exists of /etc/verimaild/verimaild.y
 verimaild/verimaild.yaml in the XDG configuration directory; with none, the defaults hold.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := load(path)
+			hup := make(chan os.Signal, 1)
+			signal.Notify(hup, syscall.SIGHUP) // Before the daemon is made: a reload that comes early must not end it.
+			defer signal.Stop(hup)
+			d, err := open(path, sandbox)
 			if err != nil {
+				daemon.Failing(err)
 				return err
 			}
-			return serve(cmd.Context(), cfg, path, sandbox)
+			return serve(cmd.Context(), d, path, hup)
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "", "configuration file")
@@ -37,17 +41,20 @@ verimaild/verimaild.yaml in the XDG configuration directory; with none, the defa
 	return cmd
 }
 
-// serve runs a daemon until ctx is done.
-func serve(ctx context.Context, cfg *config.Config, path string, sandbox bool) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP) // Before the daemon is made: a reload that comes early must not end it.
-	defer signal.Stop(hup)
-	d, err := daemon.New(daemon.Options{Config: cfg, Sandbox: sandbox})
+// open makes a daemon from the configuration at path.
+func open(path string, sandbox bool) (*daemon.Daemon, error) {
+	cfg, err := load(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return daemon.New(daemon.Options{Config: cfg, Sandbox: sandbox})
+}
+
+// serve runs d until ctx is done, and reloads the configuration at path for each hup.
+func serve(ctx context.Context, d *daemon.Daemon, path string, hup <-chan os.Signal) error {
 	detached := context.WithoutCancel(ctx) // The signal stops the daemon by Stop, in its order.
 	if err := d.Start(detached); err != nil {
+		daemon.Failing(err)
 		return err
 	}
 	for {
