@@ -64,8 +64,9 @@ func (d *Daemon) build() error {
 	}
 	d.later("verifier", d.closeVerifier)
 	d.answers = newAnswerLog(d.verifier, d.log.Named("verify"), d.cfg.Log)
+	d.accounts = api.NewAccounts(apps(d.cfg))
 	d.api = api.New(api.Options{
-		Verifier: d.answers, Ready: d.ready, Cache: d.cache, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
+		Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Cache: d.cache, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
 	})
 	return nil
 }

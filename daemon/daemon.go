@@ -55,6 +55,7 @@ type Daemon struct {
 	resolver *maildns.Resolver
 	verifier *verify.Verifier
 	answers  *answerLog
+	accounts *api.Accounts
 	api      *api.Server
 	replies  atomic.Pointer[reply.Table] // In force.
 	notify   *systemd.Notifier

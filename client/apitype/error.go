@@ -7,6 +7,9 @@ type Error struct {
 
 	// RetryAfterMS is when the same request may succeed, in milliseconds from now; null if time alone does not help.
 	RetryAfterMS *int64 `json:"retry_after_ms"`
+
+	// Rule is the configuration key that refuses, such as "apps[2].scopes"; null if none does.
+	Rule *string `json:"rule"`
 }
 
 // An ErrorReply is the body of a failed request.

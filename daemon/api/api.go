@@ -8,7 +8,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -41,19 +40,22 @@ type Options struct {
 	// Replies are the rules in force, for POST /v1/explain. It is called concurrently; nil means the built-in ones.
 	Replies func() *reply.Table
 
+	// Accounts know the applications. nil means that there is only the default one.
+	Accounts *Accounts
+
 	Version apitype.Version
 	Logger  *zap.Logger // nil logs nothing.
 }
 
 // A Server serves the API on any number of listeners. Use it once: New, Serve, Shutdown.
 type Server struct {
-	opts Options
-	log  *zap.Logger
-	mux  *http.ServeMux
-	http *http.Server
-	self int // Our own effective user, an admin.
-	ids  *requestIDs
-	gate gate // Requests inside; closed once the daemon stops.
+	opts     Options
+	log      *zap.Logger
+	mux      *http.ServeMux
+	http     *http.Server
+	accounts *Accounts
+	ids      *requestIDs
+	gate     gate // Requests inside; closed once the daemon stops.
 
 	cancel      context.CancelCauseFunc // Ends every request that is still inside.
 	bodyTimeout time.Duration
@@ -84,6 +86,9 @@ func New(opts Options) *Server {
 	if opts.Replies == nil {
 		opts.Replies = reply.Builtin
 	}
+	if opts.Accounts == nil {
+		opts.Accounts = NewAccounts(Apps{})
+	}
 	log := opts.Logger
 	if log == nil {
 		log = zap.NewNop()
@@ -92,7 +97,7 @@ func New(opts Options) *Server {
 	s := &Server{
 		opts:        opts,
 		log:         log,
-		self:        os.Geteuid(),
+		accounts:    opts.Accounts,
 		ids:         newRequestIDs(),
 		cancel:      cancel,
 		bodyTimeout: bodyTimeout,

@@ -103,10 +103,10 @@ func TestCacheDisabled(t *testing.T) {
 func TestCacheNeedsAdmin(t *testing.T) {
 	c := newCache(t)
 	a := learn(t, c, "ada@example.com")
-	nobody := &Caller{UID: 65534, GID: 65534, App: DefaultApp, Scopes: ScopeVerify | ScopeJobs}
+	nobody := peer{UID: 65534, GID: 65534}
 	s := serve(t, Options{Cache: c}, func(s *Server) {
 		s.http.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
-			return context.WithValue(ctx, callerKey{}, nobody)
+			return withPeer(ctx, s.accounts, nobody)
 		}
 	})
 	for _, tt := range cacheRoutes {

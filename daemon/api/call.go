@@ -63,11 +63,7 @@ func (rt *route) admit(c *call) error {
 	if n := len(c.r.RequestURI); n > maxURI {
 		return fail(apitype.CodeURITooLong, "The request's URI has %d bytes, and at most %d are taken.", n, maxURI)
 	}
-	if missing := rt.scope &^ c.caller.Scopes; missing != ScopeNone {
-		return fail(apitype.CodeForbidden, "This needs the scope %s, which application %s (uid %d) does not have.",
-			missing, c.caller.App, c.caller.UID)
-	}
-	return nil
+	return c.caller.need(rt.scope)
 }
 
 // finish is deferred around a handler: it turns a panic into an internal error, and logs the request.

@@ -4,6 +4,10 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync/atomic"
+
+	"github.com/verimails/verimaild/client/apitype"
+	"github.com/verimails/verimaild/verify"
 )
 
 // A Scope is what a caller may do; scopes add up.
@@ -35,49 +39,87 @@ func (s Scope) String() string {
 	return strings.Join(names, "+")
 }
 
-// DefaultApp is the application of a caller that no other one claims.
-const DefaultApp = "default"
-
-// A Caller is the process at the other end of a connection, as the kernel vouches for it: the credentials are
-// those with which it connected, and nothing that it sends can change them.
-type Caller struct {
+// A peer is the process at the other end of a connection, as the kernel vouches for it: the credentials are those
+// with which it connected, and nothing that it sends can change them.
+type peer struct {
 	PID    int   // 0 if unknown, or if it lives in a PID namespace that we can't see into.
 	UID    int   // -1 if unknown.
 	GID    int   // -1 if unknown.
 	Groups []int // Supplementary groups.
+}
+
+// unknownPeer is the peer of a connection that carries no credentials.
+func unknownPeer() peer { return peer{UID: -1, GID: -1} }
+
+// A Caller is a peer, and the application that it is by the configuration in force. It is never changed.
+type Caller struct {
+	peer
 
 	App    string
 	Scopes Scope
+	Weight int          // Of the application, at least 1.
+	Class  verify.Class // Of all that it asks.
+
+	table   *appTable // By which it was identified.
+	member  *member
+	refused string // The rule that gives it no scope at all, if one does.
 }
 
-// unknownCaller is the caller on a connection that carries no credentials.
-func unknownCaller() Caller { return Caller{UID: -1, GID: -1} }
+// owns reports whether c may see what belongs to app: its own, or all as an admin.
+func (c *Caller) owns(app string) bool { return c.App == app || c.Scopes&ScopeAdmin != 0 }
 
-// identify says who is calling on conn, and what it may do. root and our own user are admins.
-func (s *Server) identify(conn net.Conn) *Caller {
-	c := peerOf(conn)
-	c.App = DefaultApp
-	c.Scopes = ScopeVerify | ScopeJobs
-	if c.UID == 0 || c.UID == s.self {
-		c.Scopes |= ScopeAdmin
+// need refuses a caller that lacks one of the scopes, naming the rule.
+func (c *Caller) need(scopes Scope) error {
+	missing := scopes &^ c.Scopes
+	if missing == ScopeNone {
+		return nil
 	}
-	return &c
+	if c.refused != "" {
+		f := fail(apitype.CodeForbidden, "No application in apps claims uid %d or one of its groups, and apps_only refuses everybody else.", c.UID)
+		f.rule = c.refused
+		return f
+	}
+	f := fail(apitype.CodeForbidden, "This needs the scope %s, which application %s (uid %d) does not have.", missing, c.App, c.UID)
+	f.rule = c.member.rule("scopes")
+	return f
 }
 
-// callerKey is where a connection's context keeps its *Caller.
-type callerKey struct{}
+// A connection is what its context keeps of a connection: the peer is asked for once, its application again after each
+// reload.
+type connection struct {
+	accounts *Accounts
+	peer     peer
+	caller   atomic.Pointer[Caller]
+}
 
-// connContext identifies the caller once a connection.
+// current is the caller by the configuration in force.
+func (c *connection) current() *Caller {
+	t := c.accounts.table.Load()
+	if caller := c.caller.Load(); caller != nil && caller.table == t {
+		return caller
+	}
+	caller := c.accounts.identify(t, c.peer)
+	c.caller.Store(caller)
+	return caller
+}
+
+// connectionKey is where a connection's context keeps its *connection.
+type connectionKey struct{}
+
+// connContext identifies the peer once a connection.
 func (s *Server) connContext(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, callerKey{}, s.identify(conn))
+	return withPeer(ctx, s.accounts, peerOf(conn))
 }
 
-// callerOf returns the caller that connContext put into ctx.
+// withPeer is ctx for what p asks.
+func withPeer(ctx context.Context, accounts *Accounts, p peer) context.Context {
+	return context.WithValue(ctx, connectionKey{}, &connection{accounts: accounts, peer: p})
+}
+
+// callerOf returns who asks on the connection that ctx belongs to: every request's context does.
 func callerOf(ctx context.Context) *Caller {
-	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
-		return c
+	if c, ok := ctx.Value(connectionKey{}).(*connection); ok {
+		return c.current()
 	}
-	c := unknownCaller()
-	c.App = DefaultApp
-	return &c
+	panic("api: a context without its connection")
 }

@@ -61,6 +61,11 @@ func accepted(t *testing.T, l net.Listener, dial func() (net.Conn, error)) net.C
 // groupsPointer is where setgroups(2) finds groups.
 func groupsPointer(groups []uint32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(groups))) }
 
+// identify is who calls on conn, by apps.
+func identify(apps Apps, conn net.Conn) *Caller {
+	return (&connection{accounts: NewAccounts(apps), peer: peerOf(conn)}).current()
+}
+
 func TestIdentify(t *testing.T) {
 	l, err := Listen(Socket{Path: filepath.Join(shortDir(t), "s")})
 	if err != nil {
@@ -72,7 +77,7 @@ func TestIdentify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := New(Options{}).identify(conn)
+	got := identify(Apps{}, conn)
 	if got.PID != os.Getpid() || got.UID != os.Geteuid() || got.GID != os.Getegid() {
 		t.Errorf("identify() = %+v, want pid %d, uid %d, gid %d", got, os.Getpid(), os.Geteuid(), os.Getegid())
 	}
@@ -103,7 +108,7 @@ func TestIdentifyOtherUser(t *testing.T) {
 	var client net.Conn
 	asUser(t, 65534, 65533, groups, func() { client, err = net.Dial("unix", l.path) })
 	conn := accepted(t, l, func() (net.Conn, error) { return client, err })
-	got := New(Options{}).identify(conn)
+	got := identify(Apps{}, conn)
 	if got.UID != 65534 || got.GID != 65533 || len(got.Groups) != len(groups) || got.Groups[99] != 70099 {
 		t.Errorf("identify() = uid %d, gid %d, %d groups, want 65534, 65533, 100", got.UID, got.GID, len(got.Groups))
 	}
@@ -123,27 +128,84 @@ func TestIdentifyNobody(t *testing.T) {
 	defer l.Close()
 	tcp := accepted(t, l, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) })
 	for name, conn := range map[string]net.Conn{"pipe": a, "TCP": tcp} {
-		if got := New(Options{}).identify(conn); got.UID != -1 || got.Scopes&ScopeAdmin != 0 {
+		if got := identify(Apps{}, conn); got.UID != -1 || got.Scopes&ScopeAdmin != 0 {
 			t.Errorf("identify(%s) = uid %d with %s, want -1 and no admin", name, got.UID, got.Scopes)
 		}
 	}
 }
 
+// TestScopes: what an application may not do is refused by the rule that says so, from the moment that it does.
 func TestScopes(t *testing.T) {
-	reached := func(_ *Server, c *call) error { c.send(http.StatusOK, []byte("{}")); return nil }
-	s := serve(t, Options{}, func(s *Server) {
-		s.self = -2 // Nobody: what we may do does not come from being the daemon's user.
-		s.mux.HandleFunc("GET /admin", func(w http.ResponseWriter, r *http.Request) {
-			callerOf(r.Context()).Scopes &^= ScopeAdmin // Also if the test is run by root.
-			s.run(route{scope: ScopeAdmin, handle: reached}, w, r)
-		})
-	})
-	got := s.request(t, http.MethodGet, "/admin", "")
-	if e := errorOf(t, got.body); got.StatusCode != 403 || e.Code != apitype.CodeForbidden {
-		t.Errorf("GET /admin = %d %+v, want 403 forbidden", got.StatusCode, e)
+	us := new(os.Geteuid())
+	s := serve(t, Options{}, notAdmins)
+	check := func(what string, got result, rule string) {
+		t.Helper()
+		if rule == "" {
+			if got.StatusCode != 200 {
+				t.Errorf("%s = %d %s, want 200", what, got.StatusCode, got.body)
+			}
+			return
+		}
+		e := errorOf(t, got.body)
+		if got.StatusCode != 403 || e.Code != apitype.CodeForbidden || e.Rule == nil || *e.Rule != rule {
+			t.Errorf("%s = %d %s, want 403 forbidden by %s", what, got.StatusCode, got.body, rule)
+		}
 	}
-	if r := s.request(t, http.MethodGet, "/v1/verify?email=a@b.example", ""); r.StatusCode != 200 {
-		t.Errorf("GET /v1/verify = %d, want 200", r.StatusCode)
+	const verify, version = "/v1/verify?email=a@b.example", "/v1/version"
+	check("the default application", s.request(t, http.MethodGet, verify, ""), "")
+	check("the default application as an admin", s.request(t, http.MethodDelete, "/v1/cache", ""), "default")
+	for _, tt := range []struct {
+		name string
+		apps Apps
+		rule string // That refuses a question; "" if none does.
+	}{
+		{"may not verify", Apps{List: []App{{Name: "other"}, {Name: "jobs", UID: us, Scopes: ScopeJobs, Rule: "apps[1]"}}}, "apps[1].scopes"},
+		{"may verify", Apps{List: []App{{Name: "a", UID: us, Scopes: ScopeVerify, Rule: "apps[0]"}}}, ""},
+		{"is unknown", Apps{Only: true}, "apps_only"},
+		{"is listed", Apps{List: []App{{Name: "a", UID: us}}, Only: true}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s.accounts.Replace(tt.apps) // The connection is the same.
+			check("GET /v1/verify", s.request(t, http.MethodGet, verify, ""), tt.rule)
+			check("GET /v1/version", s.request(t, http.MethodGet, version, ""), "")
+		})
+	}
+}
+
+// notAdmins takes from us what comes from being the daemon's user, or root.
+func notAdmins(s *Server) {
+	s.accounts.self = -2
+	s.accounts.rootIs = -2
+}
+
+func TestFind(t *testing.T) {
+	id := func(n int) *int { return &n }
+	table := NewAccounts(Apps{List: []App{
+		{Name: "web", GID: id(33)},
+		{Name: "signup", UID: id(1001)},
+		{Name: "both", UID: id(1002), GID: id(500)},
+		{Name: "later", GID: id(501)},
+	}}).table.Load()
+	for _, tt := range []struct {
+		name     string
+		uid, gid int
+		groups   []int
+		want     string
+	}{
+		{"by user", 1001, 100, nil, "signup"},
+		{"a user decides before a group", 1001, 33, []int{500}, "signup"},
+		{"by its own group", 7, 33, nil, "web"},
+		{"by another group", 7, 7, []int{1, 500}, "both"},
+		{"the first group in the list", 7, 501, []int{500, 33}, "web"},
+		{"nobody", 7, 7, []int{8}, DefaultApp},
+		{"without credentials", -1, -1, nil, DefaultApp},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, claimed := table.find(tt.uid, tt.gid, tt.groups)
+			if m.Name != tt.want || claimed != (tt.want != DefaultApp) {
+				t.Errorf("find(%d, %d, %v) = %s, %t, want %s", tt.uid, tt.gid, tt.groups, m.Name, claimed, tt.want)
+			}
+		})
 	}
 }
 

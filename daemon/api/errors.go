@@ -46,6 +46,7 @@ type failure struct {
 	code    string
 	message string
 	retry   time.Duration // When the same request may succeed; 0 if time alone does not help.
+	rule    string        // The configuration key that refuses; "" if none does.
 	cause   error         // For the log only.
 }
 
@@ -67,7 +68,7 @@ func (f *failure) status() int { return statuses[f.code] }
 
 // wire is f as the client gets it.
 func (f *failure) wire() apitype.Error {
-	e := apitype.Error{Code: f.code, Message: f.message}
+	e := apitype.Error{Code: f.code, Message: f.message, Rule: orNull(f.rule)}
 	if f.retry > 0 {
 		ms := max(1, f.retry.Milliseconds())
 		e.RetryAfterMS = &ms

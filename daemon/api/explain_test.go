@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +14,7 @@ import (
 func explainCall(t *testing.T, s *Server, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/v1/explain", strings.NewReader(body))
-	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, &Caller{App: DefaultApp, Scopes: ScopeVerify}))
+	r = r.WithContext(withPeer(r.Context(), s.accounts, unknownPeer()))
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	return w

@@ -9,16 +9,16 @@ import (
 )
 
 // peerOf asks the kernel who connected conn, unix(7).
-func peerOf(conn net.Conn) Caller {
+func peerOf(conn net.Conn) peer {
 	sc, ok := conn.(syscall.Conn)
 	if !ok {
-		return unknownCaller()
+		return unknownPeer()
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return unknownCaller()
+		return unknownPeer()
 	}
-	c := unknownCaller()
+	c := unknownPeer()
 	// Control errs only if the connection is closed; then there is nobody to identify.
 	_ = raw.Control(func(fd uintptr) {
 		cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)

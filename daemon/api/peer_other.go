@@ -5,4 +5,4 @@ package api
 import "net"
 
 // peerOf knows nobody: only Linux is asked who connected.
-func peerOf(net.Conn) Caller { return unknownCaller() }
+func peerOf(net.Conn) peer { return unknownPeer() }

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestParseVerifyQuery(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parseVerifyQuery(tt.raw)
-			if err != nil || got != tt.want {
+			if err != nil || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("parseVerifyQuery(%q) = %+v, %v, want %+v", tt.raw, got, err, tt.want)
 			}
 		})
