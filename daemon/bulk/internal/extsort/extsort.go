@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"path/filepath"
 	"slices"
 )
 
@@ -20,7 +19,7 @@ const (
 // A Sorter sorts records, which are byte slices. The order of equal records is not kept. It is used by one goroutine:
 // Add all, read [Sorter.Sorted] once, Close.
 type Sorter struct {
-	dir     string
+	prefix  string // Of the paths of runs.
 	memory  int
 	compare func(a, b []byte) int
 
@@ -32,12 +31,12 @@ type Sorter struct {
 }
 
 // New makes a sorter that takes about memory bytes beside the buffers of its runs (2 MB at most). Its runs are files
-// in dir, named run-N, which [Sorter.Close] removes. A nil compare means bytes.Compare.
-func New(dir string, memory int, compare func(a, b []byte) int) *Sorter {
+// whose paths begin with prefix, and which [Sorter.Close] removes. A nil compare means bytes.Compare.
+func New(prefix string, memory int, compare func(a, b []byte) int) *Sorter {
 	if compare == nil {
 		compare = bytes.Compare
 	}
-	return &Sorter{dir: dir, memory: memory, compare: compare}
+	return &Sorter{prefix: prefix, memory: memory, compare: compare}
 }
 
 // Add adds a copy of rec. An error is one of writing a run.
@@ -90,7 +89,7 @@ func (s *Sorter) spill() error {
 
 // write makes a new run of what fill adds to it.
 func (s *Sorter) write(fill func(*runWriter) error) error {
-	path := filepath.Join(s.dir, fmt.Sprintf("run-%d", s.made))
+	path := fmt.Sprintf("%s-%d", s.prefix, s.made)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("sort: %w", err)

@@ -24,7 +24,7 @@ func TestSorted(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			s := New(dir, tt.memory, nil)
+			s := New(dir+"/run", tt.memory, nil)
 			r := rand.New(rand.NewPCG(1, uint64(tt.n)))
 			var want [][]byte
 			for range tt.n {
@@ -59,7 +59,7 @@ func TestSorted(t *testing.T) {
 // TestStops breaks off in the middle, and leaves nothing.
 func TestStops(t *testing.T) {
 	dir := t.TempDir()
-	s := New(dir, 100, nil)
+	s := New(dir+"/run", 100, nil)
 	for i := range 100 {
 		if err := s.Add(fmt.Appendf(nil, "%03d", i)); err != nil {
 			t.Fatal(err)
@@ -92,7 +92,7 @@ func TestDamagedRun(t *testing.T) {
 		{"a length beyond all measure", func(b []byte) []byte { return binary.AppendUvarint(nil, 1<<40) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := New(t.TempDir(), 20, nil)
+			s := New(t.TempDir()+"/run", 20, nil)
 			for i := range 10 {
 				if err := s.Add(fmt.Appendf(nil, "%03d", i)); err != nil {
 					t.Fatal(err)
@@ -121,7 +121,7 @@ func TestDamagedRun(t *testing.T) {
 
 // TestNoRoom has no directory to write runs to.
 func TestNoRoom(t *testing.T) {
-	s := New(t.TempDir()+"/missing", 10, nil)
+	s := New(t.TempDir()+"/missing/run", 10, nil)
 	err := s.Add([]byte("0123456789"))
 	if err == nil {
 		err = s.Add([]byte("0123456789"))
@@ -134,7 +134,7 @@ func TestNoRoom(t *testing.T) {
 func BenchmarkSort(b *testing.B) {
 	const n = 200_000
 	for b.Loop() {
-		s := New(b.TempDir(), 2<<20, nil)
+		s := New(b.TempDir()+"/run", 2<<20, nil)
 		r := rand.New(rand.NewPCG(1, 2))
 		var rec [40]byte
 		for range n {
