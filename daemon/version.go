@@ -7,9 +7,16 @@ import (
 	"github.com/verimails/verimaild/client/apitype"
 )
 
-// Version says what was built, from what the Go tool recorded.
+// What packages are built with: the linker sets these (-X), once, and nothing else does. See packaging/build.
+var version, commit, built string
+
+// Version says what was built: from what the linker was told, or else from what the Go tool recorded.
 func Version() apitype.Version {
 	v := apitype.Version{Version: "devel", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	if version != "" {
+		v.Version, v.Commit, v.Built = version, commit, built
+		return v
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v

@@ -91,6 +91,7 @@ func newRoot(io stdio) *cobra.Command {
 		newServeCmd(io), newVerifyCmd(io), newExplainCmd(io), newConfigCmd(io), newDemoCmd(io), newVersionCmd(io),
 	)
 	root.AddCommand(newCacheCmd(io), newDomainCmd(io))
+	root.AddCommand(newManCmd())
 	return root
 }
 
