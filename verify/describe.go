@@ -44,6 +44,7 @@ func (v *Verifier) conclude(ans *verdict.Answer, p Policy) {
 			ans.Reason = verdict.RoleAddress
 		}
 	}
+	explainReport(ans)
 	if ans.CheckedAt.IsZero() {
 		ans.CheckedAt = v.now()
 	}

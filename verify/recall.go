@@ -17,7 +17,7 @@ func (v *Verifier) recall(req *Request, a address.Address, p Policy) (ans *verdi
 	now := v.now()
 	m, freshness := v.memory.Mailbox(a)
 	if freshness != verdict.Missing && (freshness == verdict.Fresh || !v.outdated(a, &m)) {
-		if !req.takes(now.Sub(m.CheckedAt)) {
+		if !outlasts(&m, freshness) && !req.takes(now.Sub(m.CheckedAt)) {
 			return nil, false
 		}
 		out := v.describe(a)
