@@ -29,7 +29,7 @@ func (p *Pool) Reload(opts Options) error {
 func (p *Pool) apply(opts Options) {
 	kept := make([]*sourceState, 0, len(opts.Sources))
 	for _, s := range opts.Sources {
-		at := slices.IndexFunc(p.sources, func(o *sourceState) bool { return o.Source == s })
+		at := slices.IndexFunc(p.sources, func(o *sourceState) bool { return o.same(&s) })
 		if at >= 0 {
 			kept = append(kept, p.sources[at])
 			continue

@@ -9,6 +9,8 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"go.uber.org/zap"
+
+	"github.com/verimails/verimaild/pool/warmup"
 )
 
 // A Source is an address of this host that questions are asked from, and the name it goes by.
@@ -17,10 +19,55 @@ type Source struct {
 	IPv4 netip.Addr // Zero lets the kernel choose, if IPv6 is zero too; else the family is not used.
 	IPv6 netip.Addr
 	EHLO string // The argument of EHLO, RFC 5321 §4.1.1.1: a full name, or an address literal.
+
+	PublicIPv4 netip.Addr // What mail servers see, if that is not IPv4; zero if it is.
+	PublicIPv6 netip.Addr
+
+	Proxy  Proxy           // Zero connects without one. Behind one, IPv4 and IPv6 are only what it is reached from.
+	Weight *int            // Its share of the domains beside the others'. Nil means 1; at 0 it gets no new ones.
+	Warmup warmup.Schedule // The zero Schedule is none.
 }
 
-// dialable reports whether the source can reach an address of a's family.
+// same reports whether s and o are one source to the world.
+func (s *Source) same(o *Source) bool {
+	return s.Name == o.Name && s.EHLO == o.EHLO && s.Proxy == o.Proxy &&
+		s.IPv4 == o.IPv4 && s.IPv6 == o.IPv6 && s.PublicIPv4 == o.PublicIPv4 && s.PublicIPv6 == o.PublicIPv6
+}
+
+// prefix is the network by which servers count what comes to an address of a's family from s: the /24 or /64 of what
+// they see. The zero Prefix stands for the kernel's choice, and for a proxy that nothing is known of.
+func (s *Source) prefix(a netip.Addr) netip.Prefix {
+	seen, bits := s.PublicIPv6, 64
+	if a.Unmap().Is4() {
+		seen, bits = s.PublicIPv4, 24
+	}
+	if !seen.IsValid() && s.Proxy == (Proxy{}) {
+		seen = s.local(a)
+	}
+	if !seen.IsValid() {
+		return netip.Prefix{}
+	}
+	p, _ := seen.Unmap().WithZone("").Prefix(bits) // An address of the family has that many bits.
+	return p
+}
+
+// usualPrefix is the prefix that s most likely asks from.
+func (s *Source) usualPrefix() netip.Prefix {
+	if p := s.prefix(netip.IPv4Unspecified()); p.IsValid() {
+		return p
+	}
+	return s.prefix(netip.IPv6Unspecified())
+}
+
+// dialable reports whether the source can reach an address of a's family. What a proxy can is seen by trying, where its
+// public addresses do not say.
 func (s *Source) dialable(a netip.Addr) bool {
+	if s.Proxy != (Proxy{}) {
+		if !s.PublicIPv4.IsValid() && !s.PublicIPv6.IsValid() {
+			return true
+		}
+		return a.Unmap().Is4() && s.PublicIPv4.IsValid() || !a.Unmap().Is4() && s.PublicIPv6.IsValid()
+	}
 	if !s.IPv4.IsValid() && !s.IPv6.IsValid() {
 		return true
 	}
@@ -51,8 +98,8 @@ func checkSources(sources []Source) error {
 			errs = append(errs, fmt.Errorf("source %q: there is another of this name", s.Name))
 		}
 		names[s.Name] = true
-		for _, a := range []netip.Addr{s.IPv4, s.IPv6} {
-			if other, taken := addrs[a]; a.IsValid() && taken {
+		for _, a := range []netip.Addr{s.IPv4, s.IPv6, s.PublicIPv4, s.PublicIPv6} {
+			if other, taken := addrs[a]; a.IsValid() && taken && other != s.Name {
 				errs = append(errs, fmt.Errorf("source %q: %v is the address of source %q too", s.Name, a, other))
 			}
 			addrs[a] = s.Name
