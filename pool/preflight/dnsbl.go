@@ -35,13 +35,17 @@ func (x *exam) list(ctx context.Context, zone string, family Family) listState {
 		listed := x.ask(ctx, zone, entries[0])
 		switch {
 		case listed.status == refused:
-			return listState{why: "it does not answer the resolver of this host (" + listed.detail + ")",
-				advice: "Use a resolver of your own, on this host best: block lists refuse the large public ones."}
+			return listState{
+				why:    "it does not answer the resolver of this host (" + listed.detail + ")",
+				advice: "Use a resolver of your own, on this host best: block lists refuse the large public ones.",
+			}
 		case listed.status == failed:
 			return listState{why: "its test entry could not be looked up: " + listed.detail}
 		case listed.status == clean:
-			return listState{why: "its test entry is not listed: it is closed, or does not answer this resolver",
-				advice: "Take it out of preflight.dnsbl, or register with the list if it wants that."}
+			return listState{
+				why:    "its test entry is not listed: it is closed, or does not answer this resolver",
+				advice: "Take it out of preflight.dnsbl, or register with the list if it wants that.",
+			}
 		}
 		switch clear := x.ask(ctx, zone, entries[1]); clear.status {
 		case clean:
@@ -70,7 +74,7 @@ func (x *exam) listings(ctx context.Context, id *identity) []finding {
 		}
 		switch l := x.ask(ctx, zone, id.public); l.status {
 		case listedThere:
-			f := id.finding(CheckDNSBL, Warning, Bad, fmt.Sprintf("%v is listed by %s (%s)", id.public, zone, l.detail),
+			f := id.finding(CheckDNSBL, Warning, Bad, fmt.Sprintf("%v is listed by %s (%s%s)", id.public, zone, l.detail, x.because(ctx, zone, id.public)),
 				fmt.Sprintf("Look the address up at the site of %s, mend what it names, and ask to be removed.", zone))
 			f.about = zone
 			bad = append(bad, f)
@@ -121,8 +125,7 @@ const (
 // ask looks one address up. Only an answer within 127.0.0.0/8 is a listing, RFC 5782 §2.1; in 127.255.255.0/24 lists say
 // that the query was refused.
 func (x *exam) ask(ctx context.Context, zone string, a netip.Addr) listing {
-	name := reversed(a) + "." + zone
-	rec := x.opts.DNS.Addrs(ctx, name)
+	rec := x.opts.DNS.Addrs(ctx, reversed(a)+"."+zone)
 	switch rec.Status {
 	case Absent:
 		return listing{status: clean}
@@ -142,11 +145,15 @@ func (x *exam) ask(ctx context.Context, zone string, a netip.Addr) listing {
 		return listing{failed, "its answer is no listing: " + rec.Values[0].String()}
 	}
 	slices.Sort(codes)
-	detail := strings.Join(codes, ", ")
-	if txt := x.opts.DNS.TXT(ctx, name); txt.Status == Found {
-		detail += ": " + sayable(txt.Values[0])
+	return listing{listedThere, strings.Join(codes, ", ")}
+}
+
+// because is the reason that a list gives for a listing, RFC 5782 §2.1, with a colon before it; "" if it gives none.
+func (x *exam) because(ctx context.Context, zone string, a netip.Addr) string {
+	if txt := x.opts.DNS.TXT(ctx, reversed(a)+"."+zone); txt.Status == Found {
+		return ": " + sayable(txt.Values[0])
 	}
-	return listing{listedThere, detail}
+	return ""
 }
 
 var (

@@ -82,6 +82,7 @@ type key struct {
 type finding struct {
 	Finding
 	about string
+	tried time.Time // When a port was tried; zero for other checks.
 }
 
 func (f *finding) key() key { return key{f.Check, f.Source, f.Family, f.about} }

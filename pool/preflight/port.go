@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // port tries whether mail servers can be reached. One connection is enough to know that they can; only if that fails are
@@ -21,18 +22,19 @@ func (x *exam) port(ctx context.Context, id *identity) finding {
 			return f
 		}
 	}
-	targets := slices.Collect(x.portTargets(ctx, id.family))
-	tried := make([]attempt, 0, enough)
-	for i, t := range targets {
-		if i > 0 {
-			break
-		}
-		tried = append(tried, x.attempt(ctx, id, t.name, netip.AddrPortFrom(t.addr, x.opts.Port)))
+	var first []target
+	for t := range x.portTargets(ctx, id.family) {
+		first = append(first, t)
+		break
 	}
-	if len(targets) > 0 && tried[0].outcome != connected {
-		tried = append(tried, x.attempts(ctx, id, targets[1:])...)
+	tried := x.attempts(ctx, id, first)
+	if len(tried) > 0 && tried[0].outcome != connected {
+		others := slices.Collect(x.portTargets(ctx, id.family))[1:]
+		tried = append(tried, x.attempts(ctx, id, others)...)
 	}
-	return x.judgePort(ctx, id, tried)
+	f := x.judgePort(ctx, id, tried)
+	f.tried = time.Now()
+	return f
 }
 
 // attempts tries several mail servers at once.
