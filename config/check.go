@@ -27,6 +27,7 @@ func check(c *Config, before Faults) Faults {
 	k.allowNetworks()
 	k.sources()
 	k.sites()
+	k.preflight()
 	k.neverProbe()
 	k.lists()
 	k.replies()

@@ -37,6 +37,9 @@ type Config struct {
 	// How mail servers are asked.
 	Egress Egress `mapstructure:"egress" reload:"live"`
 
+	// What egress.preflight looks at beside the sources and the sender.
+	Preflight Inspection `mapstructure:"preflight" reload:"live"`
+
 	// Whom the daemon never asks about: addresses (ada@example.org), domains (example.org) and patterns of MX hosts
 	// (*.mx.example.net). Such an address is answered unknown/probe_suppressed.
 	NeverProbe []string `mapstructure:"never_probe" example:"[ada@example.org, example.net, \"*.mx.example.com\"]" reload:"live"`
