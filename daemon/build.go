@@ -92,7 +92,12 @@ func (d *Daemon) dialsIPv6(cfg *config.Config) bool {
 	if d.sandbox != nil {
 		return false
 	}
-	has := func(s config.Source) bool { return s.IPv6.IsValid() }
+	has := func(s config.Source) bool {
+		if s.Proxy != "" && !s.PublicIPv4.IsValid() { // What it can is seen by trying, unless it was said.
+			return true
+		}
+		return s.IPv6.IsValid() || s.PublicIPv6.IsValid()
+	}
 	return len(cfg.Egress.Sources) == 0 || slices.ContainsFunc(cfg.Egress.Sources, has)
 }
 

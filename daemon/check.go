@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/verimails/verimaild/config"
+	"github.com/verimails/verimaild/pool/provider"
+	"github.com/verimails/verimaild/pool/warmup"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/address"
 	"github.com/verimails/verimaild/verify/lists"
@@ -22,10 +24,8 @@ func Check(cfg *config.Config) error {
 	c := checker{cfg: cfg}
 	c.sender()
 	c.group()
-	for i, s := range cfg.Egress.Sources {
-		c.add(fmt.Sprintf("egress.sources[%d].ipv4", i), bindable(s.IPv4))
-		c.add(fmt.Sprintf("egress.sources[%d].ipv6", i), bindable(s.IPv6))
-	}
+	c.sources()
+	c.sites()
 	c.resolver()
 	_, err := verify.New(verify.Options{Settings: verify.Settings{NeverProbe: cfg.NeverProbe}})
 	c.addEach("never_probe", err)
@@ -73,6 +73,35 @@ func (c *checker) sender() {
 		err = fmt.Errorf("%q: must be an ASCII mailbox at a domain, so that every server takes it", s)
 	}
 	c.add("egress.sender", err)
+}
+
+// sources checks that this host has the sources' addresses, and reads their warm-up schedules.
+func (c *checker) sources() {
+	for i, s := range c.cfg.Egress.Sources {
+		at := fmt.Sprintf("egress.sources[%d]", i)
+		c.add(at+".ipv4", bindable(s.IPv4))
+		c.add(at+".ipv6", bindable(s.IPv6))
+		_, err := warmup.Parse(s.Warmup)
+		c.add(at+".warmup", err)
+	}
+}
+
+// sites checks what rules for sites match.
+func (c *checker) sites() {
+	for i, r := range c.cfg.Egress.Sites {
+		at := fmt.Sprintf("egress.sites[%d].match", i)
+		if id := r.Match.Provider; id != "" && provider.ByID(id) == nil {
+			c.add(at+".provider", fmt.Errorf("%q: there is no such provider", id))
+		}
+		if r.Match.MX != "" {
+			_, err := provider.ParseHostPattern(r.Match.MX)
+			c.add(at+".mx", err)
+		}
+		if r.Match.Domain != "" {
+			_, err := address.ParseDomain(r.Match.Domain)
+			c.add(at+".domain", err)
+		}
+	}
 }
 
 // resolver checks the servers that are named. Those of /etc/resolv.conf are looked at again and again as it runs.

@@ -225,7 +225,7 @@ func ownAddrs(cfg *config.Config) ([]netip.Addr, error) {
 		return nil, fmt.Errorf("addresses of this host: %w", err)
 	}
 	for _, s := range cfg.Egress.Sources {
-		own = append(own, s.IPv4, s.IPv6)
+		own = append(own, s.IPv4, s.IPv6, s.PublicIPv4, s.PublicIPv6)
 	}
 	return own, nil
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/verimails/verimaild/pool/provider"
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/pool/smtp"
+	"github.com/verimails/verimaild/pool/warmup"
 	"github.com/verimails/verimaild/verify"
+	"github.com/verimails/verimaild/verify/address"
 )
 
 // An egressPlan is the egress that a configuration asks for, found to be possible, and not yet in force.
@@ -107,8 +109,14 @@ func (e *blockedError) Error() string { return e.why }
 func (d *Daemon) poolOptions(cfg *config.Config, replies *reply.Table) (pool.Options, error) {
 	e := &cfg.Egress
 	opts := pool.Options{
-		Sender: e.Sender, Port: uint16(e.Port), MaxSessions: e.MaxSessions, Limits: limits(e.Limits),
-		TLS: tlsPolicy(e.TLS), Guard: d.guard, Replies: replies, Logger: d.log.Named("pool"),
+		Sender: e.Sender, Port: uint16(e.Port), MaxSessions: e.MaxSessions, DialsPerSecond: e.DialsPerSecond,
+		SourceLimits: pool.SourceLimits{Sessions: e.SourceLimits.Sessions, DialsPerMinute: e.SourceLimits.DialsPerMinute},
+		Limits:       new(limits(&e.Limits)), TLS: tlsPolicy(e.TLS),
+		State: d.stores.State(), Guard: d.guard, Replies: replies, Logger: d.log.Named("pool"),
+	}
+	var err error
+	if opts.Sites, err = siteRules(e.Sites); err != nil {
+		return opts, err
 	}
 	if d.sandbox != nil {
 		d.sandboxed(&opts)
@@ -117,7 +125,6 @@ func (d *Daemon) poolOptions(cfg *config.Config, replies *reply.Table) (pool.Opt
 	if opts.Sender == "" {
 		return opts, &blockedError{"egress.sender is not set: the reverse-path that mail servers are asked with"}
 	}
-	var err error
 	opts.Sources, err = sources(e.Sources)
 	return opts, err
 }
@@ -128,17 +135,61 @@ func sources(in []config.Source) ([]pool.Source, error) {
 		in = []config.Source{{Name: "default"}}
 	}
 	out := make([]pool.Source, len(in))
-	for i, s := range in {
-		out[i] = pool.Source{Name: s.Name, IPv4: s.IPv4, IPv6: s.IPv6, EHLO: s.EHLO}
-		if s.EHLO != "" {
+	for i := range in {
+		var err error
+		if out[i], err = source(&in[i]); err != nil {
+			return nil, err
+		}
+		if out[i].EHLO != "" {
 			continue
 		}
 		name, err := os.Hostname()
 		if err != nil || !strings.Contains(strings.Trim(name, "."), ".") {
 			return nil, &blockedError{fmt.Sprintf(
-				"egress.sources: source %s has no ehlo, and this host's name %q is no full one to greet with", s.Name, name)}
+				"egress.sources: source %s has no ehlo, and this host's name %q is no full one to greet with", in[i].Name, name)}
 		}
 		out[i].EHLO = strings.Trim(name, ".")
+	}
+	return out, nil
+}
+
+// source is a source in the words of the pool.
+func source(s *config.Source) (pool.Source, error) {
+	schedule, err := warmup.Parse(s.Warmup)
+	if err != nil {
+		return pool.Source{}, fmt.Errorf("egress.sources: source %s: warmup: %w", s.Name, err)
+	}
+	proxy, err := s.SOCKS5()
+	if err != nil {
+		return pool.Source{}, fmt.Errorf("egress.sources: source %s: proxy %w", s.Name, err)
+	}
+	return pool.Source{
+		Name: s.Name, IPv4: s.IPv4, IPv6: s.IPv6, PublicIPv4: s.PublicIPv4, PublicIPv6: s.PublicIPv6, EHLO: s.EHLO,
+		Proxy: pool.Proxy(proxy), Weight: s.Weight, Warmup: schedule,
+	}, nil
+}
+
+// siteRules is the operator's rules for sites in the words of the pool.
+func siteRules(in []config.SiteRule) ([]pool.SiteRule, error) {
+	out := make([]pool.SiteRule, len(in))
+	for i, r := range in {
+		var err error
+		if out[i], err = siteRule(&r); err != nil {
+			return nil, fmt.Errorf("egress.sites[%d]: %w", i, err)
+		}
+	}
+	return out, nil
+}
+
+// siteRule is one of them. Its domain is compared in A-labels.
+func siteRule(r *config.SiteRule) (pool.SiteRule, error) {
+	out := pool.SiteRule{Provider: r.Match.Provider, MX: r.Match.MX, Limits: limits(&r.Limits)}
+	if r.Match.Domain != "" {
+		domain, err := address.ParseDomain(r.Match.Domain)
+		if err != nil {
+			return out, err
+		}
+		out.Domain = domain.ASCII()
 	}
 	return out, nil
 }
@@ -154,10 +205,11 @@ func tlsPolicy(t config.TLS) smtp.TLSPolicy {
 	}
 }
 
-func limits(l config.Limits) *provider.Limits {
-	return &provider.Limits{
-		Sessions: l.Sessions, RecipientsPerTransaction: l.RecipientsPerTransaction,
-		TransactionsPerSession: l.TransactionsPerSession, RefusalsPerSession: l.RefusalsPerSession,
-		Idle: l.Idle, SessionAge: l.SessionAge,
+func limits(l *config.Limits) provider.Limits {
+	return provider.Limits{
+		Ramp: l.Ramp, Sessions: l.Sessions, SessionsPerHour: l.SessionsPerHour, DialInterval: l.DialInterval,
+		RecipientsPerTransaction: l.RecipientsPerTransaction, TransactionsPerSession: l.TransactionsPerSession,
+		RefusalsPerSession: l.RefusalsPerSession, RefusalsPerHour: l.RefusalsPerHour, ControlsPerHour: l.ControlsPerHour,
+		RefusalRatio: l.RefusalRatio, ProbesPerMinute: l.ProbesPerMinute, Idle: l.Idle, SessionAge: l.SessionAge,
 	}
 }

@@ -105,6 +105,10 @@ egress:
   port: %[3]d
   allow_networks: [127.0.0.0/8]
   sources: [{name: a, ipv4: %[4]v, ehlo: source0.egress.test}]
+  dials_per_second: 0
+  source_limits: {sessions: 0, dials_per_minute: 0}
+  limits: {ramp: false, dial_interval: 0, sessions_per_hour: 0, refusals_per_hour: 0, controls_per_hour: 0,
+           refusal_ratio: 0, probes_per_minute: 0}
 `, dir, w.DNSAddr(), w.Port(), w.SourceAddr(0))
 }
 

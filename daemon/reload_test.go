@@ -261,6 +261,18 @@ func TestReloadFault(t *testing.T) {
 		{"address of another host", "egress.sources[0].ipv4", func(c *config.Config) {
 			c.Egress.Sources = []config.Source{{Name: "a", IPv4: netip.MustParseAddr("192.0.2.1"), EHLO: "a.example.test"}}
 		}},
+		{"warm-up", "egress.sources[0].warmup: 10 does not come after 50", func(c *config.Config) {
+			c.Egress.Sources = []config.Source{{Name: "a", IPv4: c.Egress.Sources[0].IPv4, EHLO: "a.example.test", Warmup: "50, 10"}}
+		}},
+		{"provider of a site", "egress.sites[1].match.provider", func(c *config.Config) {
+			c.Egress.Sites = []config.SiteRule{{Match: config.SiteMatch{Provider: "google"}}, {Match: config.SiteMatch{Provider: "gogle"}}}
+		}},
+		{"pattern of a site", "egress.sites[0].match.mx", func(c *config.Config) {
+			c.Egress.Sites = []config.SiteRule{{Match: config.SiteMatch{MX: "mx**.example.net"}}}
+		}},
+		{"domain of a site", "egress.sites[0].match.domain", func(c *config.Config) {
+			c.Egress.Sites = []config.SiteRule{{Match: config.SiteMatch{Domain: "\u00ad\u00ad.example"}}}
+		}},
 		{"never_probe", "never_probe[0]", func(c *config.Config) { c.NeverProbe = []string{"a b"} }},
 		{"list", "lists", func(c *config.Config) { c.Lists.Role.Add = []string{"/nowhere/roles"} }},
 		{"reply rule", "replies", func(c *config.Config) {

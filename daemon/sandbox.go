@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/pool"
@@ -26,8 +27,17 @@ func (d *Daemon) sandboxed(opts *pool.Options) {
 	opts.Sources = []pool.Source{{Name: "sandbox", IPv4: d.sandbox.SourceAddr(0), EHLO: "source0.egress.test"}}
 	opts.Port = uint16(d.sandbox.Port())
 	if !d.boot.Sandbox.Budgets {
-		none, few := 0, 4
-		opts.Limits = &provider.Limits{RefusalsPerSession: &none, Sessions: &few}
+		opts.DialsPerSecond, opts.SourceLimits = 0, pool.SourceLimits{}
+		opts.Limits = unpaced()
+	}
+}
+
+// unpaced lifts every limit of pace, so that answers come at once and repeat. Only what a session looks like stays.
+func unpaced() *provider.Limits {
+	return &provider.Limits{
+		Ramp: new(false), Sessions: new(4), SessionsPerHour: new(0), DialInterval: new(time.Duration(0)),
+		RefusalsPerSession: new(0), RefusalsPerHour: new(0), ControlsPerHour: new(0),
+		RefusalRatio: new(0.0), ProbesPerMinute: new(0.0),
 	}
 }
 

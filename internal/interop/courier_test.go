@@ -107,7 +107,7 @@ func TestCourier(t *testing.T) {
 	r := startCourier(t, n, "mx.courier.test", addr, "courier.test\ncatchall.courier.test\n",
 		"ada@courier.test"+home+"bob@courier.test"+home+"alias@catchall.courier.test"+home)
 	r.write(t, "var/mail/.courier-default", "./Maildir\n")
-	d := startDaemon(t, n, "  limits: {sessions: 1, refusals_per_session: 1}\n")
+	d := startDaemon(t, n, limits("sessions: 1, refusals_per_session: 1"))
 	questions := []question{
 		{"known", "ada@courier.test", "deliverable/mailbox_accepted/address"},
 		{"unknown", "nobody@courier.test", "undeliverable/mailbox_not_found/address"},

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -48,7 +49,8 @@ type daemon struct {
 	http   *http.Client
 }
 
-// daemonConfig is the configuration of every daemon here: all at the defaults but for where it asks. %[6]s is more.
+// daemonConfig is the configuration of every daemon here: all at the defaults but for where it asks, and how fast.
+// %[6]s is more.
 const daemonConfig = `socket: {path: %[1]s/socket}
 state_dir: %[1]s/state
 resolver: {servers: ["%[2]s"]}
@@ -59,7 +61,16 @@ egress:
   allow_networks: [127.0.0.0/8]
   sources:
     - {name: a, ipv4: %[4]s, ehlo: %[5]s}
+  dials_per_second: 0
+  source_limits: {sessions: 0, dials_per_minute: 0}
 %[6]s`
+
+// limits is the section of limits, in which nothing limits the pace: these tests are about what servers say, and would
+// take hours. more are the keys that a test is about.
+func limits(more string) string {
+	return "  limits: {ramp: false, dial_interval: 0, sessions_per_hour: 0, refusals_per_hour: 0, controls_per_hour: 0, " +
+		"refusal_ratio: 0, probes_per_minute: 0, " + more + "}\n"
+}
 
 // startDaemon runs verimaild in the network and waits until it is ready. more are more lines of the configuration, in
 // the section egress. The caller stops it; if it does not, the end of the test does.
@@ -75,6 +86,9 @@ func startDaemon(t testing.TB, n *network, more string) *daemon {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	config := filepath.Join(dir, "verimaild.yaml")
+	if !strings.Contains(more, "limits:") {
+		more += limits("")
+	}
 	text := fmt.Sprintf(daemonConfig, dir, n.resolver, n.port(), n.source(), sourceName, more)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

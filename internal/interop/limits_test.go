@@ -12,8 +12,9 @@ import (
 )
 
 // liftedLimits lets verimaild run into every limit of a server: one session, and no end to what it asks there.
-const liftedLimits = `  limits: {sessions: 1, recipients_per_transaction: 0, transactions_per_session: 0, refusals_per_session: 0}
-`
+func liftedLimits() string {
+	return limits("sessions: 1, recipients_per_transaction: 0, transactions_per_session: 0, refusals_per_session: 0")
+}
 
 // crowd is as many names at a domain, each with a number.
 func crowd(name, domain string, n int) []string {
@@ -44,7 +45,7 @@ func TestPostfixManyErrors(t *testing.T) {
 		host: "mx.postfix.test", addr: addr, domains: "postfix.test x\n",
 		mailbox: strings.Join(known, " x\n") + " x\n",
 	})
-	d := startDaemon(t, n, liftedLimits)
+	d := startDaemon(t, n, liftedLimits())
 	askAll(t, d, append(
 		rows("unknown", unknown, "undeliverable/mailbox_not_found/address"),
 		rows("known", known, "deliverable/mailbox_accepted/address")...))
@@ -67,7 +68,7 @@ func TestEximManyDead(t *testing.T) {
 		host: "mx.exim.test", addr: addr, domains: "exim.test\n",
 		virtual: strings.Join(known, ": :blackhole:\n") + ": :blackhole:\n",
 	})
-	d := startDaemon(t, n, liftedLimits)
+	d := startDaemon(t, n, liftedLimits())
 	answers := askAll(t, d, append(
 		rows("unknown", unknown, "undeliverable/mailbox_not_found/address or unknown/harvest_limited/source"),
 		rows("known", known, "deliverable/mailbox_accepted/address or unknown/harvest_limited/source")...))
@@ -89,7 +90,7 @@ func TestEximManyTransactions(t *testing.T) {
 		host: "mx.exim.test", addr: addr, domains: "exim.test\n",
 		virtual: strings.Join(known, ": :blackhole:\n") + ": :blackhole:\n",
 	})
-	d := startDaemon(t, n, "  limits: {sessions: 1, recipients_per_transaction: 1, transactions_per_session: 0}\n")
+	d := startDaemon(t, n, limits("sessions: 1, recipients_per_transaction: 1, transactions_per_session: 0"))
 	askAll(t, d, rows("known", known, "deliverable/mailbox_accepted/address"))
 	d.stop(t)
 	sessions := eximSessions(t, r.log, n.source())
@@ -109,7 +110,7 @@ func TestSendmailConnectionRate(t *testing.T) {
 	n := newNetwork(t)
 	addr := n.addHost("mx.sendmail.test", "sendmail.test")
 	r := startSendmail(t, n, "mx.sendmail.test", addr, "sendmail.test\n", "")
-	d := startDaemon(t, n, "  limits: {sessions: 4, recipients_per_transaction: 1, transactions_per_session: 1}\n")
+	d := startDaemon(t, n, limits("sessions: 4, recipients_per_transaction: 1, transactions_per_session: 1"))
 	answers := askAll(t, d, rows("unknown", crowd("nobody", "sendmail.test", 16),
 		"undeliverable/mailbox_not_found/address or unknown/source_rate_limited/source"))
 	d.stop(t)
