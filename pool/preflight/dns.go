@@ -32,6 +32,7 @@ type MX struct {
 // look-up that ctx ended is Failed. It must be safe for concurrent use.
 type DNS interface {
 	Addrs(ctx context.Context, name string) Answer[netip.Addr] // Of both families.
+	IPv4(ctx context.Context, name string) Answer[netip.Addr]  // A records alone, which is what block lists have.
 	MX(ctx context.Context, name string) Answer[MX]            // Without the implicit one.
 	PTR(ctx context.Context, a netip.Addr) Answer[string]
 	TXT(ctx context.Context, name string) Answer[string] // Each with its strings joined.

@@ -125,7 +125,7 @@ const (
 // ask looks one address up. Only an answer within 127.0.0.0/8 is a listing, RFC 5782 §2.1; in 127.255.255.0/24 lists say
 // that the query was refused.
 func (x *exam) ask(ctx context.Context, zone string, a netip.Addr) listing {
-	rec := x.opts.DNS.Addrs(ctx, reversed(a)+"."+zone)
+	rec := x.opts.DNS.IPv4(ctx, reversed(a)+"."+zone)
 	switch rec.Status {
 	case Absent:
 		return listing{status: clean}

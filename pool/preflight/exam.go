@@ -62,9 +62,9 @@ func (x *exam) source(ctx context.Context, s *Source) []finding {
 	ids := x.identities(ctx, s)
 	if len(ids) == 0 {
 		return []finding{{Finding: Finding{
-			Check: CheckPort, Source: s.Name, State: Unknown, Severity: Error,
-			What:   "this host has no route to a mail server, or no mail server's address could be looked up",
-			Advice: "See whether this host has a default route, and whether its resolver answers.",
+			Check: CheckAddress, Source: s.Name, State: Unknown, Severity: Error,
+			What:   "which address the kernel chooses is not known: it has no route to any of preflight.port_targets, or none could be looked up",
+			Advice: "Name the addresses in egress.sources, or see whether this host has a default route and its resolver answers.",
 		}}}
 	}
 	var out []finding
@@ -81,7 +81,7 @@ func (x *exam) identity(ctx context.Context, id *identity) []finding {
 	if tried {
 		out = append(out, bound)
 	}
-	if !tried || bound.State != Bad { // From an address that is not there, nothing can be dialled.
+	if len(x.opts.PortTargets) > 0 && (!tried || bound.State != Bad) { // From an address that is not there, nothing can be dialled.
 		out = append(out, x.port(ctx, id))
 	}
 	ptr, names := x.ptr(ctx, id)

@@ -46,13 +46,19 @@ func TestExamine(t *testing.T) {
 		{"all is well: EHLO", nil, CheckEHLO, OK, "a.egress.test", ""},
 		{"all is well: SPF", nil, CheckSPF, OK, "egress.test", ""},
 		{"all is well: lists", nil, CheckDNSBL, OK, "bl.test", ""},
-		{"no such address", with(func(o *Options) { o.Bind = func(netip.Addr) error { return syscall.EADDRNOTAVAIL } }),
-			CheckAddress, Bad, "not an address of this host", "ipv4 of source a"},
-		{"no descriptor to try with", with(func(o *Options) { o.Bind = func(netip.Addr) error { return syscall.EMFILE } }),
-			CheckAddress, Unknown, "could not be tried", ""},
+		{
+			"no such address", with(func(o *Options) { o.Bind = func(netip.Addr) error { return syscall.EADDRNOTAVAIL } }),
+			CheckAddress, Bad, "not an address of this host", "ipv4 of source a",
+		},
+		{
+			"no descriptor to try with", with(func(o *Options) { o.Bind = func(netip.Addr) error { return syscall.EMFILE } }),
+			CheckAddress, Unknown, "could not be tried", "",
+		},
 
-		{"one server is down", func(_ *zone, n *wires, _ *Options) { n.fail("198.51.100.1:25", syscall.ETIMEDOUT) },
-			CheckPort, OK, "mx.one.test cannot be reached, which is a matter of theirs", ""},
+		{
+			"one server is down", func(_ *zone, n *wires, _ *Options) { n.fail("198.51.100.1:25", syscall.ETIMEDOUT) },
+			CheckPort, OK, "mx.one.test cannot be reached, which is a matter of theirs", "",
+		},
 		{"two servers are down", func(_ *zone, n *wires, _ *Options) {
 			n.fail("198.51.100.1:25", syscall.ECONNREFUSED)
 			n.fail("203.0.113.2:25", syscall.EHOSTUNREACH)
@@ -72,8 +78,10 @@ func TestExamine(t *testing.T) {
 			z.set(strings.NewReplacer("198.51.100.1", "203.0.113.1", "198.18.3.3", "203.0.113.3").Replace(good))
 		}, CheckPort, Unknown, "too few to tell", ""},
 		{"a server that may not be dialled", swap("mx.one.test A 198.51.100.1", "mx.one.test A 10.0.0.1"), CheckPort, OK, "mx.two.test", ""},
-		{"a server that refuses us by its greeting", func(_ *zone, n *wires, _ *Options) { n.greets = "554-go\r\n554 away" },
-			CheckPort, OK, "with the words 554-go", ""},
+		{
+			"a server that refuses us by its greeting", func(_ *zone, n *wires, _ *Options) { n.greets = "554-go\r\n554 away" },
+			CheckPort, OK, "with the words 554-go", "",
+		},
 		{"a DNS that is down: port", func(z *zone, _ *wires, _ *Options) { z.fail(true) }, CheckPort, Unknown, "too few to tell", "resolver"},
 
 		{"no PTR", drop("192.0.2.10 PTR a.egress.test"), CheckPTR, Bad, "has no PTR record", "PTR record to a.egress.test"},
@@ -255,7 +263,7 @@ func TestKernelChoice(t *testing.T) {
 	opts.Route = routeFrom(nil)
 	r = Examine(t.Context(), opts)
 	n.wg.Wait()
-	if got := of(t, r, CheckPort, "default", ""); got.State != Unknown {
-		t.Errorf("port without a route: %s, %q, want unknown", got.State, got.What)
+	if got := of(t, r, CheckAddress, "default", ""); got.State != Unknown {
+		t.Errorf("address without a route: %s, %q, want unknown", got.State, got.What)
 	}
 }

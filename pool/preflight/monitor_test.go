@@ -73,6 +73,19 @@ func (r *rig) lose(a string, lost bool) {
 	r.missing[netip.MustParseAddr(a)] = lost
 }
 
+// nextRun waits for the next whole run to end, to the second.
+func (r *rig) nextRun(t *testing.T) (took time.Duration) {
+	t.Helper()
+	start, last := time.Now(), r.Report()
+	for r.Report() == last {
+		if time.Sleep(time.Second); time.Since(start) > 24*time.Hour {
+			t.Fatal("no run in a day")
+		}
+		synctest.Wait()
+	}
+	return time.Since(start)
+}
+
 func TestMonitorMissingAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := startRig(t, func(r *rig) { r.lose("192.0.2.10", true) })
@@ -87,10 +100,11 @@ func TestMonitorMissingAddress(t *testing.T) {
 			t.Error("after three hours without the address the source is fit")
 		}
 		r.lose("192.0.2.10", false)
-		time.Sleep(70 * time.Minute) // One run for it at least, and not yet two.
-		time.Sleep(20 * time.Minute)
-		if why := r.why("a"); why != "" {
-			t.Errorf("90 minutes after the address came back: unfit because %q", why)
+		if r.nextRun(t); r.why("a") == "" {
+			t.Error("one run brought the source back")
+		}
+		if r.nextRun(t); r.why("a") != "" {
+			t.Errorf("after two runs with the address: unfit because %q", r.why("a"))
 		}
 		if rep := r.Report(); len(rep.Out) != 0 {
 			t.Errorf("Report().Out = %+v, want none", rep.Out)
@@ -106,11 +120,15 @@ func TestMonitorClosedPort(t *testing.T) {
 			t.Fatalf("unfit because %q, want fit", why)
 		}
 		r.wires.fail("25", syscall.ECONNREFUSED)
-		time.Sleep(67 * time.Minute) // The next run, an hour and a tenth later at most, and none to confirm it.
+		if took := r.nextRun(t); took < 50*time.Minute || took > 70*time.Minute {
+			t.Errorf("the next run came after %v, want about an hour", took)
+		}
 		if why := r.why("a"); why != "" {
 			t.Errorf("after one run: unfit because %q, want fit", why)
 		}
-		time.Sleep(12 * time.Minute)
+		if took := r.nextRun(t); took < 8*time.Minute || took > 12*time.Minute {
+			t.Errorf("the run to confirm it came after %v, want about ten minutes", took)
+		}
 		if why := r.why("a"); !strings.Contains(why, "port 25 is closed") {
 			t.Errorf("after two runs: unfit because %q, want the port", why)
 		}

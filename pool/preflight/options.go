@@ -34,7 +34,7 @@ type Options struct {
 	Port uint16 // Of mail servers; 0 means 25.
 
 	// PortTargets are domains with mail servers of different owners, one of which is connected to in a run to see
-	// whether the port is open, and three when it is not. With less than three, a port is never found closed.
+	// whether the port is open, and three when it is not. With less than three, a port is never found closed; with none, it is not looked at.
 	PortTargets []string
 
 	// NetworkTargets are host:port of services that are always there. They are connected to only when no mail server

@@ -80,6 +80,8 @@ func (z *zone) Addrs(_ context.Context, name string) Answer[netip.Addr] {
 	return query(z, name, "A", netip.MustParseAddr)
 }
 
+func (z *zone) IPv4(ctx context.Context, name string) Answer[netip.Addr] { return z.Addrs(ctx, name) }
+
 func (z *zone) MX(_ context.Context, name string) Answer[MX] {
 	return query(z, name, "MX", func(s string) MX { return MX{Host: strings.TrimSuffix(s, "."), Preference: uint16(len(s))} })
 }

@@ -97,3 +97,15 @@ null.example. 300 IN MX 0 .
 		}
 	}
 }
+
+func TestLookupIPv4(t *testing.T) {
+	z := newZone(t, reverseWorld)
+	r := newResolver(t, maildns.Options{Servers: []string{z.serve(t)}})
+	got, err := r.LookupIPv4(t.Context(), "host.example")
+	if err != nil || got.Status != maildns.Found || len(got.Values) != 2 || got.Name != "host.example" {
+		t.Errorf("LookupIPv4() = %+v, %v, want two addresses", got, err)
+	}
+	if got := z.count("host.example.", "AAAA"); got != 0 {
+		t.Errorf("AAAA was asked for %d times, want 0", got)
+	}
+}

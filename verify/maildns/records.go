@@ -40,6 +40,17 @@ func (r *Resolver) LookupAddrs(ctx context.Context, name string) (Records[netip.
 	return merge(r.families(ctx, set, dns.Fqdn(name))), r.ended(ctx, name)
 }
 
+// LookupIPv4 is LookupAddrs for A records alone.
+func (r *Resolver) LookupIPv4(ctx context.Context, name string) (Records[netip.Addr], error) {
+	set, err := r.begin(ctx, name)
+	if err != nil {
+		return Records[netip.Addr]{}, err
+	}
+	recs := r.addrs(ctx, set, dns.Fqdn(name), dns.TypeA)
+	recs.Name = hostName(name)
+	return recs, r.ended(ctx, name)
+}
+
 // LookupPTR returns the host names that a's reverse zone gives, in lower case, without the dot at the end; at most 64. The
 // names are as hostile as whoever owns the zone. The error is ctx's, [ErrClosed], or that a is the zero Addr.
 func (r *Resolver) LookupPTR(ctx context.Context, a netip.Addr) (Records[string], error) {
