@@ -141,13 +141,15 @@ func (l *Ledger) settle(app string, a address.Address, r *feedback.Report, now t
 		return res, false, nil
 	}
 	said := evidence(app, &res, r.At)
-	err = l.opts.Cache.Reported(a, corrected(&mailbox, &res, said))
-	if err == nil && res.Expose {
+	if res.Expose { // First: what is stored of the mailbox belongs to the time after.
 		err = l.opts.Cache.Exposed(a.Domain(), verdict.DomainFact{
 			AcceptsAll: verdict.True, CheckedAt: r.At, Evidence: []verdict.Evidence{said},
 		})
+		if err != nil {
+			return res, false, err
+		}
 	}
-	return res, false, err
+	return res, false, l.opts.Cache.Reported(a, corrected(&mailbox, &res, said))
 }
 
 // corrected is what is remembered of a mailbox after a report: what was, with the report behind the dialogues.
