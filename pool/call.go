@@ -43,11 +43,24 @@ func (c *call) fail(f Failure, detail string) {
 	}
 }
 
+// turnAway gives a recipient of c that is not queued at pa the outcome o.
+func (c *call) turnAway(i int, o *Outcome, pa *path) {
+	kept := *o
+	if kept.At.IsZero() {
+		kept.At = time.Now()
+	}
+	kept.Source = pa.source.Name
+	if pa.site.provider != nil {
+		kept.Provider = pa.site.provider.ID
+	}
+	c.deliver(i, &kept)
+}
+
 // cancel withdraws c from its queued probes. Those in flight are waited for, but not asked about again on its behalf.
 func (c *call) cancel() {
 	c.canceled = true
 	for _, pr := range c.probes {
-		if pr.state == probeQueued {
+		if pr != nil && pr.state == probeQueued {
 			pr.abandon()
 		}
 	}

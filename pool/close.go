@@ -35,7 +35,7 @@ func (p *Pool) Close(ctx context.Context) error {
 	p.halt()
 	p.mu.Unlock()
 	p.wg.Wait()
-	return err
+	return errors.Join(err, p.last(context.WithoutCancel(ctx)))
 }
 
 // settleClose tells Close when the last call has been answered.

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/verimails/verimaild/pool/reply"
@@ -15,6 +16,9 @@ type flight struct {
 	reader  reader
 	batches []batch
 	txs     []smtp.Transaction // Parallel to batches.
+	prefix  netip.Prefix       // The network that it comes from.
+	hold    hold               // What is reserved for it.
+	test    bool               // Asks about nobody: whether we are welcome again.
 	at      time.Time          // When it was written.
 	end     time.Time          // When its last reply had come, or the session had died.
 }
@@ -34,13 +38,23 @@ type sentReply struct {
 }
 
 func (s *session) newFlight() *flight {
-	return &flight{sender: s.lane.path.pool.opts.Sender, reader: s.reader()}
+	return &flight{sender: s.lane.path.pool.opts.Sender, reader: s.reader(), prefix: s.prefix}
 }
 
-// add adds a transaction.
-func (f *flight) add(probes []*probe) {
+// testFlight is a flight that shows whether the sender is welcome, and asks about nobody.
+func (s *session) testFlight() *flight {
+	f := s.newFlight()
+	f.test = true
+	f.txs = []smtp.Transaction{{ReversePath: f.sender}}
+	f.batches = []batch{{}}
+	return f
+}
+
+// add adds a transaction, whose commands wait for one another if stepwise.
+func (f *flight) add(probes []*probe, stepwise bool) {
 	tx := smtp.Transaction{
 		ReversePath: f.sender, SMTPUTF8: probes[0].rcpt.SMTPUTF8, Recipients: make([]string, len(probes)),
+		Stepwise: stepwise,
 	}
 	for i, pr := range probes {
 		tx.Recipients[i] = pr.rcpt.Path
@@ -56,6 +70,12 @@ func (f *flight) add(probes []*probe) {
 // reply to the next.
 func (s *session) run(ctx context.Context, f *flight) {
 	p := s.lane.path.pool
+	if err := p.secure(ctx, s.lane.path, f); err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		s.unsecured(f)
+		return
+	}
 	f.at = time.Now()
 	err := s.conn.Run(ctx, f.txs, f.heard)
 	f.end = time.Now()
@@ -134,7 +154,7 @@ func (f *flight) read() {
 }
 
 // utf8 reports whether b's MAIL carries SMTPUTF8.
-func (b *batch) utf8() bool { return b.probes[0].rcpt.SMTPUTF8 }
+func (b *batch) utf8() bool { return len(b.probes) > 0 && b.probes[0].rcpt.SMTPUTF8 }
 
 // refused reports whether b's MAIL was refused.
 func (b *batch) refused() bool { return b.mail.reply.Code != 0 && !b.mail.reply.Positive() }

@@ -10,21 +10,21 @@ import (
 // An idleList holds every session that lingers, the longest first. The zero value is empty. Guarded by Pool.mu.
 type idleList struct{ l list.List }
 
-// oldest is the session that has lingered for the longest, of src if that is not nil; nil if there is none.
-func (i *idleList) oldest(src *sourceState) *session {
+// oldest is the session that has lingered for the longest of those that are wanted; nil if there is none.
+func (i *idleList) oldest(wanted func(*session) bool) *session {
 	for e := i.l.Front(); e != nil; e = e.Next() {
-		if s := e.Value.(*session); src == nil || s.lane.path.source == src {
+		if s := e.Value.(*session); wanted(s) {
 			return s
 		}
 	}
 	return nil
 }
 
-// lingers reports whether s may wait for more work: nothing waits now that s, or whoever gets its place, could do.
+// lingers reports whether s may wait for more work: nothing waits that s, or whoever gets its place, could do now.
 func (s *session) lingers() bool {
 	pa := s.lane.path
-	return s.lane.queue.waiting == 0 && !s.spent() && s.conn.Usable() == nil && s.remaining() > 0 &&
-		!pa.pool.closing && !pa.pool.contended(pa.source) && !(pa.full() && pa.hungry())
+	return s.lane.askable() == 0 && !s.spent() && s.conn.Usable() == nil && s.remaining() > 0 &&
+		!pa.pool.closing && !pa.pool.contended(pa) && !(pa.full() && pa.hungry())
 }
 
 // forever is longer than anything waits.
@@ -32,13 +32,13 @@ const forever = time.Duration(1<<63 - 1)
 
 // remaining is how long s may linger from now on.
 func (s *session) remaining() time.Duration {
-	l := &s.lane.path.site.limits
+	site := s.lane.path.site
 	linger := forever
-	if l.Idle > 0 {
-		linger = l.Idle
+	if idle := site.idle(); idle > 0 {
+		linger = idle
 	}
-	if l.SessionAge > 0 {
-		linger = min(linger, time.Until(s.opened.Add(l.SessionAge)))
+	if age := site.sessionAge(); age > 0 {
+		linger = min(linger, time.Until(s.opened.Add(age)))
 	}
 	return linger
 }
@@ -50,6 +50,7 @@ func (s *session) park() {
 	la.idle = append(la.idle, s)
 	s.place = la.path.pool.idle.l.PushBack(s)
 	s.linger = s.remaining()
+	s.parked = time.Now()
 }
 
 // wait blocks until s has work, or has to end: because its time is over, or its server has closed or spoken.
@@ -67,6 +68,9 @@ func (s *session) wait(ctx context.Context) {
 	p := s.lane.path.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if s.conn.Usable() != nil && ctx.Err() == nil {
+		s.lane.path.site.closedIdle(time.Since(s.parked))
+	}
 	if s.place != nil {
 		s.retire()
 	}
@@ -93,7 +97,8 @@ func (s *session) retire() {
 
 // dropIdle retires every idle session.
 func (p *Pool) dropIdle() {
-	for s := p.idle.oldest(nil); s != nil; s = p.idle.oldest(nil) {
+	any := func(*session) bool { return true }
+	for s := p.idle.oldest(any); s != nil; s = p.idle.oldest(any) {
 		s.retire()
 	}
 }

@@ -3,6 +3,9 @@ package pool
 import (
 	"slices"
 	"time"
+
+	"github.com/verimails/verimaild/pool/budget"
+	"github.com/verimails/verimaild/pool/smtp"
 )
 
 // A lane is what a path has for the domains that are to be asked about at the same hosts first. Domains of one site
@@ -19,6 +22,7 @@ type lane struct {
 	busy      int // Of those, the ones that do not linger.
 	idle      []*session
 	restUntil time.Time // No further session is opened until then, as long as there is one.
+	spared    bool      // The last attempt to open a session failed for this host's fault, and nobody was told.
 	barren    int       // Sessions in a row that died without a reply to anything.
 }
 
@@ -30,10 +34,10 @@ const (
 )
 
 // advance gives waiting probes sessions: lingering ones first, then new ones as far as limits allow and the
-// length of the queue warrants.
+// number of those that may be asked warrants.
 func (la *lane) advance() {
 	pa, p := la.path, la.path.pool
-	for la.wantsMore() {
+	for la.wantsMore(la.askable()) {
 		if la.lease() {
 			continue
 		}
@@ -50,10 +54,55 @@ func (la *lane) advance() {
 	}
 }
 
-// wantsMore reports whether the queue is long enough for one more busy session.
-func (la *lane) wantsMore() bool {
-	waiting := la.queue.waiting
-	return waiting > 0 && (la.busy == 0 || waiting > la.busy*2*la.path.batch())
+// askable is how many of the waiting probes may be asked now. If none may, the path is looked at again when one may,
+// and made-up recipients that would have to wait for their allowance are answered.
+func (la *lane) askable() int {
+	q, pa := &la.queue, la.path
+	if q.waiting == 0 {
+		return 0
+	}
+	now := pa.pool.now()
+	if pa.breaker.State(now) == budget.HalfOpen {
+		if pa.testing {
+			return 0
+		}
+		return 1
+	}
+	prefix := pa.source.usualPrefix()
+	a := pa.allowance(now, prefix)
+	made := q.rings[controls].waiting
+	n := min(a.probes, min(made, a.controls)+min(q.waiting-made, a.targets))
+	if n > 0 {
+		return n
+	}
+	target, control := pa.nextRoom(now, prefix)
+	if made > 0 && a.controls <= 0 {
+		la.failControls(pa.pool.wall(control))
+	}
+	if q.waiting > 0 {
+		pa.pool.wakeAt(pa, min(target, max(control, now+time.Second)))
+	}
+	return 0
+}
+
+// failControls answers the made-up recipients that wait: their allowance is spent, and nobody is to wait for it.
+func (la *lane) failControls(until time.Time) {
+	for _, pr := range la.queue.all() {
+		if pr.rcpt.Control {
+			o := la.path.overdrawn("the allowance of made-up recipients at this site is spent", until)
+			pr.finish(&o)
+		}
+	}
+}
+
+// overdrawn is the outcome of a probe that some allowance stands in the way of.
+func (pa *path) overdrawn(what string, until time.Time) Outcome {
+	return Outcome{Stage: smtp.StageConnect, Failure: FailBudget, Detail: what, RetryAt: until}
+}
+
+// wantsMore reports whether so many probes that may be asked are enough for one more busy session.
+func (la *lane) wantsMore(askable int) bool {
+	return askable > 0 && (la.busy == 0 || askable > la.busy*2*la.path.batch())
 }
 
 // lease wakes the session that has lingered for the shortest time, which its server is least likely to have closed.

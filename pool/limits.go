@@ -51,12 +51,12 @@ const (
 	startRate       = 5.0 // Probes a minute.
 )
 
-// start is what a limit that ramps begins at; zero, which lifts it, stays zero only where nothing ramps.
+// start is what a limit that ramps begins at. One that is lifted does not ramp.
 func start[T int | float64](ramp bool, begin, ceiling T) T {
-	if !ramp || ceiling > 0 && ceiling < begin {
+	if !ramp {
 		return ceiling
 	}
-	return begin
+	return min(begin, ceiling)
 }
 
 // maxRecipients bounds a transaction where no limit does: what any server has to take, RFC 5321 §4.5.3.1.8.
@@ -74,6 +74,11 @@ type SiteRule struct {
 type SourceLimits struct {
 	Sessions       int
 	DialsPerMinute int
+}
+
+// unpaced reports whether nothing in l says when, or how often, something may be asked.
+func (l *Limits) unpaced() bool {
+	return l.RefusalsPerHour == 0 && l.ControlsPerHour == 0 && l.RefusalRatio == 0 && l.ProbesPerMinute == 0
 }
 
 // limitsFor is what holds for a site: the built-in limits under the operator's, the provider's and a rule's, each of

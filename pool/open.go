@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/verimails/verimaild/internal/netguard"
+	"github.com/verimails/verimaild/pool/budget"
 	"github.com/verimails/verimaild/pool/smtp"
 )
 
@@ -26,11 +28,12 @@ func (s *session) open(ctx context.Context) bool {
 	}
 	a := newAttempt(la.path, &opts, hosts)
 	for _, t := range targets(hosts, a.dialable) {
-		if !a.wants(t) {
+		if !a.wants(t) || a.rests(t) {
 			continue
 		}
 		err := s.try(ctx, &opts, t)
 		if err == nil {
+			s.reached()
 			return true
 		}
 		a.failed(t, err)
@@ -77,6 +80,7 @@ func (s *session) connect(ctx context.Context, opts *Options, t target, tls smtp
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.conn, s.host, s.ip, s.fallback, s.opened, s.lockStep = conn, t.host, t.addr, t.fallback, time.Now(), lockStep
+	s.prefix, s.first = s.lane.path.source.prefix(t.addr), !s.lane.path.welcome
 	s.noTLS = tls == smtp.TLSNever && opts.TLS == smtp.TLSOpportunistic
 	p.total.Sessions++
 	return nil
@@ -119,6 +123,14 @@ type attempt struct {
 	noMail   int     // Hosts that said that they take no mail at all.
 	final    bool    // Another host is not asked: the word was about us.
 	unbound  bool    // The source's address could not be bound.
+	silent   []silence
+	resting  time.Duration // When the first of the routes that were left alone may be tried again; 0 if none was.
+}
+
+// A silence is an address that could not be connected to.
+type silence struct {
+	to       netip.Addr
+	timedOut bool
 }
 
 // A weight is how much a failure says. Of failures of equal weight the first counts, that of the better host.
@@ -172,6 +184,27 @@ func (a *attempt) wants(t target) bool {
 	return !a.final && a.sessions < maxSessions && t.host != a.heard
 }
 
+// rests reports whether the route to t has failed so often that it is left alone for now.
+func (a *attempt) rests(t target) bool {
+	p := a.path.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rec := p.routes.rest(route{a.path.source, t.addr}, p.now())
+	if rec == nil {
+		return false
+	}
+	if a.resting == 0 || rec.until < a.resting {
+		a.resting = rec.until
+	}
+	o := Outcome{Stage: smtp.StageConnect, Host: t.host, IP: t.addr, At: time.Now(), Failure: FailConnectRefused}
+	if rec.timedOut {
+		o.Failure = FailConnectTimeout
+	}
+	o.Detail = fmt.Sprintf("connect to %s [%v] has failed %d times in a row; it is left alone for a while", t.host, t.addr, rec.failures)
+	a.note(saysNetwork, o)
+	return true
+}
+
 // failed notes why there is no session at t.
 func (a *attempt) failed(t target, err error) {
 	o := Outcome{Stage: smtp.StageConnect, Host: t.host, IP: t.addr, At: time.Now(), Detail: err.Error()}
@@ -204,9 +237,11 @@ func (a *attempt) unconnected(err error, o Outcome) {
 		a.note(saysLocal, o)
 	case causeTimeout:
 		o.Failure = FailConnectTimeout
+		a.silent = append(a.silent, silence{o.IP, true})
 		a.note(saysNetwork, o)
 	default:
 		o.Failure = FailConnectRefused
+		a.silent = append(a.silent, silence{o.IP, false})
 		a.note(saysNetwork, o)
 	}
 }
@@ -244,19 +279,55 @@ func (a *attempt) result() *Outcome {
 	return o
 }
 
+// muted reports whether nothing at all came back: whoever refuses a connection is at least there.
+func (a *attempt) muted() bool {
+	refused := slices.ContainsFunc(a.silent, func(s silence) bool { return !s.timedOut })
+	return !refused && (a.weight == saysNetwork || a.weight == saysLocal && !a.unbound)
+}
+
+// reached notes that the session is open: the way to its host is free.
+func (s *session) reached() {
+	p := s.lane.path.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.routes, route{s.lane.path.source, s.ip})
+	p.dialled(s.lane.path.site.key, false)
+}
+
 // unreachable settles what waits in a lane whose hosts gave it no session.
 func (la *lane) unreachable(a *attempt) {
-	p := la.path.pool
+	pa, p := la.path, la.path.pool
 	p.total.DialsFailed++
 	if a.unbound {
-		p.suspend(la.path.source, a.outcome.Detail)
+		p.suspend(pa.source, a.outcome.Detail)
+	}
+	ours := a.resting == 0 && p.dialled(pa.site.key, a.muted())
+	if ours && !la.spared {
+		la.spared = true
+		return // It is this host; who waits goes on waiting, once.
+	}
+	la.spared = false
+	for _, s := range a.silent {
+		if !ours {
+			p.routes.failed(route{pa.source, s.to}, p.now(), s.timedOut)
+		}
+	}
+	o := a.result()
+	if a.resting > 0 && o.Failure != FailNone {
+		o.RetryAt = p.wall(a.resting)
 	}
 	switch {
 	case la.busy > 1 || len(la.idle) > 0: // Others work; this one was one too many.
 		la.restUntil = time.Now().Add(restAfterFailure)
 	case a.unbound && a.weight == saysLocal: // Nothing has been sent, so this evades no refusal.
-		la.path.move(a.outcome.Detail)
+		pa.move(a.outcome.Detail)
+	case pa.breaker.State(p.now()) == budget.HalfOpen:
+		pa.breaker.Trip(p.now(), 0)
+		pa.blocked(o)
 	default:
-		la.failAll(a.result())
+		if o.Failure == FailNone || a.weight == saysBroken {
+			pa.blame(o)
+		}
+		la.failAll(o)
 	}
 }

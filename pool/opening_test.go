@@ -393,8 +393,8 @@ func TestScenario47DeadDestinations(t *testing.T) {
 			r.wantFailure(r.ask(host, fmt.Sprintf("ada@d%d.test", i))[0], pool.FailConnectRefused)
 		}
 		synctest.Wait()
-		if st := r.pool.Stats(); st.Dials != 1000 || st.Sites != 0 || st.SessionsOpen != 0 {
-			t.Errorf("after 1000 dead sites: %+v, want 1000 dials and nothing left", st)
+		if st := r.pool.Stats(); st.Dials > 10 || st.Sites != 0 || st.SessionsOpen != 0 {
+			t.Errorf("after 1000 dead sites: %+v, want few dials, since they are all one address, and nothing left", st)
 		}
 	})
 }

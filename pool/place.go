@@ -1,13 +1,24 @@
 package pool
 
-// place reserves a place for a new session of la under the limits of the source and of the pool, all or none.
-// Where they are reached, the session that has lingered for the longest has to go, and the path waits for a place.
+import (
+	"time"
+
+	"github.com/verimails/verimaild/pool/budget"
+)
+
+// place reserves a place for a new session of la at every level, all or none. Where sessions are too many, the one that
+// has lingered for the longest has to go, and the path waits for a place; where they are opened too fast, it is looked
+// at again when the time has come.
 func (p *Pool) place(la *lane) bool {
 	pa := la.path
-	src := pa.source
-	sourceFull := p.sourceFull(src)
-	if !sourceFull && !p.full() {
-		src.sessions++
+	if !p.crowded(pa) {
+		now := p.now()
+		if at := pa.dialAt(now); at > now {
+			p.wakeAt(pa, at)
+			return false
+		}
+		pa.dialed(now)
+		pa.source.sessions++
 		p.sessions++
 		pa.open++
 		la.open++
@@ -20,10 +31,7 @@ func (p *Pool) place(la *lane) bool {
 	}
 	pa.starved = true
 	p.starved.push(pa)
-	if !sourceFull {
-		src = nil
-	}
-	if s := p.idle.oldest(src); s != nil {
+	if s := p.idle.oldest(p.inTheWayOf(pa)); s != nil {
 		s.retire()
 	}
 	return false
@@ -35,10 +43,65 @@ func (p *Pool) sourceFull(src *sourceState) bool {
 	return reached(src.sessions, p.opts.SourceLimits.Sessions)
 }
 
-// contended reports whether some path waits for a place that a session of src holds.
-func (p *Pool) contended(src *sourceState) bool {
-	return p.starved.len() > 0 && (p.full() || p.sourceFull(src))
+func (v *providerState) full() bool { return v != nil && reached(v.sessions, v.limits.Sessions) }
+
+// crowded reports whether there is no place for one more session of pa above the path itself.
+func (p *Pool) crowded(pa *path) bool {
+	return p.full() || p.sourceFull(pa.source) || pa.site.across.full()
 }
+
+// inTheWayOf tells the sessions whose end makes room for one of pa: those that share the narrowest level that is full.
+func (p *Pool) inTheWayOf(pa *path) func(*session) bool {
+	switch {
+	case pa.site.across.full():
+		return func(s *session) bool { return s.lane.path.site.across == pa.site.across }
+	case p.sourceFull(pa.source):
+		return func(s *session) bool { return s.lane.path.source == pa.source }
+	default:
+		return func(*session) bool { return true }
+	}
+}
+
+// dialAt is when the path may open a session, as every level sees it.
+func (pa *path) dialAt(now time.Duration) time.Duration {
+	p, l := pa.pool, &pa.site.limits
+	at := max(now, pa.nextDial, p.self.until)
+	if l.SessionsPerHour > 0 {
+		at = max(at, pa.openings.Room(now, l.SessionsPerHour, 0, 1))
+	}
+	if v := pa.site.across; v != nil {
+		at = max(at, v.nextDial)
+		if v.limits.SessionsPerHour > 0 {
+			at = max(at, v.openings.Room(now, v.limits.SessionsPerHour, 0, 1))
+		}
+	}
+	at = max(at, pa.source.dials.Next(now, float64(p.opts.SourceLimits.DialsPerMinute), dialBurst, 1))
+	return max(at, p.dials.Next(now, 60*float64(p.opts.DialsPerSecond), p.opts.DialsPerSecond, 1))
+}
+
+// dialed books a session that is being opened at every level.
+func (pa *path) dialed(now time.Duration) {
+	p, l := pa.pool, &pa.site.limits
+	pa.nextDial = now + l.DialInterval
+	if l.SessionsPerHour > 0 {
+		pa.openings.Add(now, 1)
+		pa.site.dirty = true
+	}
+	if v := pa.site.across; v != nil {
+		v.sessions++
+		v.nextDial = now + v.limits.DialInterval
+		v.openings.Add(now, 1)
+		v.dirty = true
+	}
+	pa.source.dials.Take(now, float64(p.opts.SourceLimits.DialsPerMinute), 1)
+	p.dials.Take(now, 60*float64(p.opts.DialsPerSecond), 1)
+	if pa.breaker.State(now) == budget.HalfOpen {
+		pa.testing = true
+	}
+}
+
+// contended reports whether some path waits for a place that a session of pa holds.
+func (p *Pool) contended(pa *path) bool { return p.starved.len() > 0 && p.crowded(pa) }
 
 // release gives back what place reserved. Who has waited for a place comes before the session's own path.
 func (p *Pool) release(s *session) {
@@ -52,6 +115,10 @@ func (p *Pool) release(s *session) {
 	if s.parting {
 		pa.parting--
 	}
+	if v := pa.site.across; v != nil {
+		v.sessions--
+	}
+	pa.testing = false
 	if pa.source.sessions < 0 || p.sessions < 0 || pa.open < 0 || la.open < 0 || la.busy < 0 || pa.parting < 0 {
 		panic("pool: a session was released twice")
 	}
@@ -70,7 +137,7 @@ func (p *Pool) feed() {
 	var kept fifo[*path]
 	for waiting.len() > 0 {
 		pa := waiting.pop()
-		if p.full() || p.sourceFull(pa.source) {
+		if p.crowded(pa) {
 			kept.push(pa)
 			continue
 		}

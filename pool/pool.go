@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verimails/verimaild/internal/netguard"
-	"github.com/verimails/verimaild/internal/store"
+	"github.com/verimails/verimaild/pool/budget"
 	"github.com/verimails/verimaild/pool/provider"
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/pool/smtp"
@@ -41,7 +41,7 @@ type Options struct {
 	Sites  []SiteRule
 
 	// State keeps what was spent, learned and blocked over a restart. Nil keeps nothing.
-	State *store.Store
+	State *State
 
 	Guard   *netguard.Guard // Which addresses may be dialled.
 	Replies *reply.Table
@@ -64,9 +64,10 @@ var ErrNoSender = errors.New("pool: no sender")
 
 // A Pool is all egress. Its methods may be called concurrently.
 type Pool struct {
-	log   *zap.Logger
-	wg    sync.WaitGroup
-	abort context.CancelCauseFunc // Ends every session; set by Start.
+	log     *zap.Logger
+	started time.Time // What instants are counted from, but for the history before it.
+	wg      sync.WaitGroup
+	abort   context.CancelCauseFunc // Ends every session; set by Start.
 
 	// mu guards all below, and what sites, paths, lanes, queues, sessions and sources hold. Nothing that blocks is
 	// done under it; outcomes are delivered under it, and a delivery never blocks.
@@ -77,11 +78,20 @@ type Pool struct {
 	rules    siteRules
 	sources  []*sourceState
 	sites    map[string]*site
-	sessions int         // Open or being opened.
-	idle     idleList    // Sessions that linger, the longest first.
-	starved  fifo[*path] // Paths that wait for a session's place.
+	sessions int                       // Open or being opened.
+	idle     idleList                  // Sessions that linger, the longest first.
+	starved  fifo[*path]               // Paths that wait for a session's place.
+	across   map[string]*providerState // By provider id.
+	apps     apps
+	routes   routes
+	refusals refusals
+	self     self
+	dials    budget.Bucket
+	waker    waker
+	scribe   *scribe // nil where nothing is written down.
 	hosts    map[string]hostRecord
 	sweepAt  int           // How many hosts may be remembered until the old ones are looked for.
+	sitesAt  int           // How many sites may be remembered until those without a use are looked for.
 	closing  bool          // No new work.
 	halted   bool          // No work at all; the sessions are on their way out.
 	drained  chan struct{} // Closed when the pool is closing and nothing is left to do.
@@ -93,7 +103,12 @@ type Pool struct {
 func New(opts Options) (*Pool, error) {
 	p := &Pool{
 		log:     opts.Logger,
+		started: time.Now(),
 		sites:   map[string]*site{},
+		across:  map[string]*providerState{},
+		apps:    apps{},
+		routes:  routes{},
+		waker:   waker{reset: make(chan struct{}, 1)},
 		hosts:   map[string]hostRecord{},
 		drained: make(chan struct{}),
 	}
@@ -104,6 +119,12 @@ func New(opts Options) (*Pool, error) {
 		return nil, err
 	}
 	p.apply(opts)
+	if opts.State != nil {
+		var err error
+		if p.scribe, err = newScribe(p, opts.State); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
 }
 
@@ -137,6 +158,10 @@ func (p *Pool) Start(ctx context.Context) {
 	defer p.mu.Unlock()
 	ctx, p.abort = context.WithCancelCause(ctx)
 	p.spawn = func(s *session) { p.wg.Go(func() { s.drive(ctx) }) }
+	p.wg.Go(func() { p.wakeUp(ctx) })
+	if p.scribe != nil {
+		p.wg.Go(func() { p.scribe.write(ctx) })
+	}
 	for _, pa := range p.paths() {
 		pa.advance()
 	}
@@ -165,6 +190,7 @@ func (p *Pool) Probe(ctx context.Context, req Request) []Outcome {
 	c := newCall(req.Recipients)
 	to := destinationOf(req.Hosts)
 	p.mu.Lock()
+	p.recall(to.site, req.Domain)
 	p.calls++
 	p.enqueue(&req, to, c)
 	p.mu.Unlock()
@@ -198,8 +224,15 @@ func (p *Pool) enqueue(req *Request, to destination, c *call) {
 	la := pa.lane(to.lane)
 	la.hosts = req.Hosts
 	c.probes = make([]*probe, len(req.Recipients))
+	now := p.now()
 	for i := range req.Recipients {
-		c.probes[i] = la.queue.add(la, req, &req.Recipients[i], waiter{c, i, req.Source})
+		rcpt := &req.Recipients[i]
+		if o := pa.turnedAway(now, la, req, rcpt); o != nil {
+			c.turnAway(i, o, pa)
+			continue
+		}
+		c.probes[i] = la.queue.add(la, req, rcpt, waiter{c, i, req.Source})
 	}
 	pa.advance()
+	pa.forget()
 }

@@ -164,7 +164,16 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 }
 
 func lifted() *provider.Limits {
+	l := unpaced()
+	l.RecipientsPerTransaction, l.TransactionsPerSession, l.RefusalsPerSession = new(100), new(0), new(0)
+	l.Sessions = new(10)
+	return l
+}
+
+// unpaced lifts what says when, and how often, something may be asked.
+func unpaced() *provider.Limits {
 	return &provider.Limits{
-		RecipientsPerTransaction: new(100), TransactionsPerSession: new(0), RefusalsPerSession: new(0), Sessions: new(10),
+		Ramp: new(false), SessionsPerHour: new(0), DialInterval: new(time.Duration(0)), RefusalsPerHour: new(0),
+		ControlsPerHour: new(0), RefusalRatio: new(0.0), ProbesPerMinute: new(0.0),
 	}
 }

@@ -1,20 +1,31 @@
 package pool
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // A queue holds the probes that wait for a session of one lane. Interactive probes go before bulk ones, though
 // not always; within a class applications share by weight, and within an application domains take turns.
 // Guarded by Pool.mu.
 type queue struct {
-	rings   [classes]ring
+	rings   [classes + 1]ring // The last one is that of controls, which come first: each settles an acceptance.
 	domains map[string]*domainQueue
 	probes  map[string]*probe // Queued or in flight, by forward-path: identical questions share one.
 	waiting int               // Probes queued.
 	ahead   int               // Transactions in a row that interactive probes had while bulk ones waited.
 }
 
-// mostAhead is how many transactions interactive probes have before bulk ones that wait have one.
-const mostAhead = 4
+const (
+	// controls is the class of made-up recipients, whoever asks.
+	controls = classes
+
+	// mostAhead is how many transactions interactive probes have before bulk ones that wait have one.
+	mostAhead = 4
+
+	// impatient is how long bulk probes wait until they have every other transaction.
+	impatient = 10 * time.Minute
+)
 
 // A domainQueue is one domain's probes in a queue.
 type domainQueue struct {
@@ -30,7 +41,8 @@ type probe struct {
 	domain  *domainQueue
 	in      *appDomain
 	state   probeState
-	sends   int // Flights that it was in.
+	sends   int       // Flights that it was in.
+	queued  time.Time // When it came.
 	waiters []waiter
 	first   [1]waiter // Room for the only one that most probes have.
 }
@@ -61,7 +73,7 @@ func newQueue() queue {
 func (q *queue) add(la *lane, req *Request, rcpt *Recipient, w waiter) *probe {
 	if pr := q.probes[rcpt.Path]; pr != nil {
 		pr.waiters = append(pr.waiters, w)
-		if pr.state == probeQueued && req.Class < pr.in.class {
+		if pr.state == probeQueued && req.Class < pr.in.class && pr.in.class != controls {
 			q.hurry(pr, req)
 		}
 		return pr
@@ -71,25 +83,28 @@ func (q *queue) add(la *lane, req *Request, rcpt *Recipient, w waiter) *probe {
 		d = &domainQueue{name: req.Domain}
 		q.domains[req.Domain] = d
 	}
-	pr := &probe{rcpt: *rcpt, lane: la, domain: d}
+	pr := &probe{rcpt: *rcpt, lane: la, domain: d, queued: time.Now()}
 	pr.first[0] = w
 	pr.waiters = pr.first[:]
 	d.left++
 	q.probes[rcpt.Path] = pr
-	q.enlist(pr, d.line(req))
+	q.enlist(pr, d.line(req, pr, la.path.pool.apps.share(req)))
 	return pr
 }
 
-// line finds or adds the line of req's application and class.
-func (d *domainQueue) line(req *Request) *appDomain {
+// line finds or adds the line of req's application for pr, and sets its share.
+func (d *domainQueue) line(req *Request, pr *probe, share float64) *appDomain {
 	class := min(req.Class, Bulk)
+	if pr.rcpt.Control {
+		class = controls
+	}
 	for _, in := range d.lines {
 		if in.app == req.App && in.class == class {
-			in.weight = max(1, req.Weight)
+			in.share = share
 			return in
 		}
 	}
-	in := &appDomain{app: req.App, class: class, weight: max(1, req.Weight), domain: d}
+	in := &appDomain{app: req.App, weight: req.Weight, class: class, share: share, domain: d}
 	d.lines = append(d.lines, in)
 	return in
 }
@@ -105,7 +120,7 @@ func (q *queue) enlist(pr *probe, in *appDomain) {
 // hurry moves a queued probe to the line of a request that is more urgent than those that wait for it.
 func (q *queue) hurry(pr *probe, req *Request) {
 	q.count(pr.in, -1)
-	q.enlist(pr, pr.domain.line(req))
+	q.enlist(pr, pr.domain.line(req, pr, pr.lane.path.pool.apps.share(req)))
 }
 
 // count books n probes more or less as waiting.
@@ -118,33 +133,37 @@ func (q *queue) count(in *appDomain, n int) {
 	}
 }
 
-// take removes the probes of one transaction: up to most of one domain. Those of the application whose turn it is
-// come first, then other applications' for the same domain.
-func (q *queue) take(most int) []*probe {
-	in := q.turn()
+// take removes the probes of one transaction: up to most of one domain, as far as a allows, which is charged. Those of
+// the application whose turn it is come first, then other applications' for the same domain.
+func (q *queue) take(most int, a *allowance) []*probe {
+	in := q.turn(a)
 	if in == nil {
 		return nil
 	}
-	out := q.drain(in, most, make([]*probe, 0, min(most, in.domain.left)))
+	out := q.drain(in, most, a, make([]*probe, 0, min(most, in.domain.left)))
 	if in.waiting > 0 {
 		q.rings[in.class].schedule(in, false)
 	}
-	return q.fillUp(in.domain, most, out)
+	return controlsLast(q.fillUp(in.domain, most, a, out))
 }
 
 // takeOf is take from the domain of this name, out of turn.
-func (q *queue) takeOf(name string, most int) []*probe {
+func (q *queue) takeOf(name string, most int, a *allowance) []*probe {
 	d := q.domains[name]
 	if d == nil {
 		return nil
 	}
-	return q.fillUp(d, most, nil)
+	return controlsLast(q.fillUp(d, most, a, nil))
 }
 
-// turn is the line whose turn it is, taken out of its ring; nil if nothing waits.
-func (q *queue) turn() *appDomain {
+// turn is the line whose turn it is, taken out of its ring; nil if nothing waits that a allows.
+func (q *queue) turn(a *allowance) *appDomain {
 	urgent, bulk := &q.rings[Interactive], &q.rings[Bulk]
 	switch {
+	case a.grants(true) && q.rings[controls].waiting > 0:
+		return q.rings[controls].next()
+	case !a.grants(false):
+		return nil
 	case urgent.waiting == 0:
 		q.ahead = 0
 		urgent.prune()
@@ -153,7 +172,7 @@ func (q *queue) turn() *appDomain {
 		q.ahead = 0
 		bulk.prune()
 		return urgent.next()
-	case q.ahead == mostAhead:
+	case q.ahead >= mostAhead, q.ahead > 0 && bulk.waited() >= impatient:
 		q.ahead = 0
 		return bulk.next()
 	default:
@@ -163,22 +182,22 @@ func (q *queue) turn() *appDomain {
 }
 
 // fillUp adds probes of d to a transaction, interactive ones first.
-func (q *queue) fillUp(d *domainQueue, most int, out []*probe) []*probe {
-	for class := range classes {
+func (q *queue) fillUp(d *domainQueue, most int, a *allowance, out []*probe) []*probe {
+	for class := range Class(len(q.rings)) {
 		for _, in := range d.lines {
 			if in.class == class {
-				out = q.drain(in, most, out)
+				out = q.drain(in, most, a, out)
 			}
 		}
 	}
 	return out
 }
 
-// drain moves waiting probes of in to out until that holds most. Recipients that need SMTPUTF8 and others do not
-// share a transaction: a server that dislikes the parameter would refuse them all.
-func (q *queue) drain(in *appDomain, most int, out []*probe) []*probe {
+// drain moves waiting probes of in to out until that holds most, or a allows no more. Recipients that need SMTPUTF8 and
+// others do not share a transaction: a server that dislikes the parameter would refuse them all.
+func (q *queue) drain(in *appDomain, most int, a *allowance, out []*probe) []*probe {
 	had := len(out)
-	for len(out) < most && in.waiting > 0 {
+	for len(out) < most && in.waiting > 0 && a.grants(in.class == controls) {
 		pr := in.probes.front()
 		if pr.state == probeQueued && pr.in == in {
 			if len(out) > 0 && pr.rcpt.SMTPUTF8 != out[0].rcpt.SMTPUTF8 {
@@ -186,6 +205,7 @@ func (q *queue) drain(in *appDomain, most int, out []*probe) []*probe {
 			}
 			pr.state = probeSent
 			pr.sends++
+			a.take(pr.rcpt.Control)
 			q.count(in, -1)
 			out = append(out, pr)
 		}
@@ -195,6 +215,20 @@ func (q *queue) drain(in *appDomain, most int, out []*probe) []*probe {
 		q.rings[in.class].charge(in.turns, n)
 	}
 	return out
+}
+
+// controlsLast moves made-up recipients behind the others: some servers end a session at the first that is unknown.
+func controlsLast(probes []*probe) []*probe {
+	slices.SortStableFunc(probes, func(a, b *probe) int {
+		switch {
+		case a.rcpt.Control == b.rcpt.Control:
+			return 0
+		case b.rcpt.Control:
+			return -1
+		}
+		return 1
+	})
+	return probes
 }
 
 // requeue puts probes that were taken back to the head of their lines, in their order.

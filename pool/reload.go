@@ -43,8 +43,11 @@ func (p *Pool) apply(opts Options) {
 	p.rules, _ = compileRules(opts.Sites)                 // Checked by fill.
 	opts.Sources, opts.Limits, opts.Sites = nil, nil, nil // They are the caller's.
 	p.opts, p.sources = opts, kept
+	for _, v := range p.across {
+		v.limit(p)
+	}
 	for _, s := range p.sites {
-		s.limits = p.limitsOf(s)
+		p.limit(s)
 	}
 }
 

@@ -1,6 +1,9 @@
 package pool
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // A ring is the turns of the applications in one class. Each application has a clock that runs by the probes
 // taken from it, the slower the greater its weight; who is furthest behind is next. So what is shared out is
@@ -14,7 +17,7 @@ type ring struct {
 // An appQueue is what one application has in a ring. Its domains take turns.
 type appQueue struct {
 	name    string
-	weight  int
+	share   float64 // Of the probes, against that of others.
 	clock   float64
 	domains fifo[*appDomain]
 }
@@ -23,7 +26,8 @@ type appQueue struct {
 type appDomain struct {
 	app     string
 	class   Class
-	weight  int
+	weight  int     // As the request said.
+	share   float64 // What that comes to; see apps.share.
 	domain  *domainQueue
 	probes  fifo[*probe] // May hold some that were dropped, or moved to another line; they are passed over.
 	waiting int
@@ -33,7 +37,7 @@ type appDomain struct {
 
 // schedule gives in a turn if it has none: the next one of its application, or the last.
 func (r *ring) schedule(in *appDomain, next bool) {
-	app := r.app(in.app, in.weight)
+	app := r.app(in.app, in.share)
 	if in.queued {
 		return
 	}
@@ -46,18 +50,18 @@ func (r *ring) schedule(in *appDomain, next bool) {
 }
 
 // app finds or adds the application's queue.
-func (r *ring) app(name string, weight int) *appQueue {
+func (r *ring) app(name string, share float64) *appQueue {
 	at := 0
 	for i, a := range r.apps {
 		if a.name == name {
-			a.weight = weight
+			a.share = share
 			return a
 		}
 		if a.clock <= r.clock {
 			at = i + 1
 		}
 	}
-	a := &appQueue{name: name, weight: weight, clock: r.clock}
+	a := &appQueue{name: name, share: share, clock: r.clock}
 	r.apps = slices.Insert(r.apps, at, a)
 	return a
 }
@@ -82,7 +86,7 @@ func (r *ring) next() *appDomain {
 
 // charge moves the clock of an application from which n probes were taken.
 func (r *ring) charge(app *appQueue, n int) {
-	app.clock += float64(n) / float64(app.weight)
+	app.clock += float64(n) / app.share
 	for i := slices.Index(r.apps, app); i+1 < len(r.apps) && r.apps[i+1].clock <= app.clock; i++ {
 		r.apps[i], r.apps[i+1] = r.apps[i+1], r.apps[i]
 	}
@@ -96,4 +100,18 @@ func (r *ring) prune() {
 		}
 	}
 	r.apps = nil
+}
+
+// waited is for how long the probe has waited whose application is next.
+func (r *ring) waited() time.Duration {
+	for _, app := range r.apps {
+		for _, in := range app.domains.all() {
+			for _, pr := range in.probes.all() {
+				if pr.state == probeQueued && pr.in == in {
+					return time.Since(pr.queued)
+				}
+			}
+		}
+	}
+	return 0
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/verimails/verimaild/pool/budget"
 	"github.com/verimails/verimaild/pool/smtp"
 )
 
@@ -21,6 +22,8 @@ type session struct {
 	lockStep bool // Its host is known to offer PIPELINING and not to do it.
 	noTLS    bool // It is in clear because its host's STARTTLS is known to fail.
 	opened   time.Time
+	prefix   netip.Prefix // The network that its receiver sees.
+	first    bool         // No session of its path was ever welcome before it.
 
 	transactions int
 	refusals     int      // RCPT replies that were not 2yz.
@@ -34,6 +37,7 @@ type session struct {
 
 	place  *list.Element // In Pool.idle; nil while it is busy.
 	linger time.Duration
+	parked time.Time
 	wake   chan struct{} // Holds one token: it was taken out of the idle ones.
 }
 
@@ -110,40 +114,56 @@ func (s *session) bury() {
 
 // spent reports whether s has used up what its site allows a session. A fresh one is good for one flight in any case.
 func (s *session) spent() bool {
-	l := &s.lane.path.site.limits
-	return s.retiring || s.lane.path.source.gone ||
-		reached(s.transactions, l.TransactionsPerSession) ||
+	pa := s.lane.path
+	return s.retiring || pa.source.gone ||
+		reached(s.transactions, pa.site.transactionsPerSession()) ||
 		reached(s.transactions, s.conn.Extensions().Limits.MailMax) ||
-		reached(s.refusals, l.RefusalsPerSession) ||
+		reached(s.refusals, pa.site.refusalsPerSession()) ||
 		s.transactions > 0 && s.aged() ||
-		s.transactions >= turn && s.lane.path.full() && s.lane.path.hungry()
+		s.transactions >= turn && pa.full() && pa.hungry()
 }
 
 // turn is after how many transactions a session ends for the sake of another lane.
 const turn = 8
 
 func (s *session) aged() bool {
-	return reached(time.Since(s.opened), s.lane.path.site.limits.SessionAge)
+	return reached(time.Since(s.opened), s.lane.path.site.sessionAge())
 }
 
 // next takes what s may ask next in one write; nil if there is nothing, or s is spent.
-// In the worst case everything in it is refused, so it holds no more recipients than there may be refusals.
+// In the worst case everything in it is refused: it holds no more recipients than there may be refusals, and all of them
+// are reserved.
 func (s *session) next(ctx context.Context) *flight {
 	if ctx.Err() != nil || s.spent() || s.conn.Usable() != nil {
 		return nil
 	}
-	l := &s.lane.path.site.limits
+	pa := s.lane.path
+	now := pa.pool.now()
+	if pa.breaker.State(now) == budget.HalfOpen {
+		return s.testFlight()
+	}
+	allowed := pa.allowance(now, s.prefix)
+	f := s.fill(&allowed)
+	if f != nil {
+		pa.reserve(now, f)
+	}
+	return f
+}
+
+// fill takes transactions from the queue for one write.
+func (s *session) fill(allowed *allowance) *flight {
+	pa := s.lane.path
 	announced := s.conn.Extensions().Limits
-	recipients := room(s.refusals, l.RefusalsPerSession)
+	recipients := room(s.refusals, pa.site.refusalsPerSession())
 	transactions := min(
-		room(s.transactions, l.TransactionsPerSession), room(s.transactions, announced.MailMax), s.window(recipients))
-	most := min(s.lane.path.batch(), room(0, announced.RcptMax))
+		room(s.transactions, pa.site.transactionsPerSession()), room(s.transactions, announced.MailMax), s.window(recipients))
+	most := min(pa.site.batch(), room(0, announced.RcptMax))
 	if s.single {
 		recipients, transactions, most = 1, 1, 1
 	}
 	var f *flight
 	for n := 0; n < transactions && recipients > 0; {
-		probes := s.take(min(most, recipients))
+		probes := s.take(min(most, recipients), allowed)
 		if len(probes) == 0 {
 			break
 		}
@@ -153,7 +173,7 @@ func (s *session) next(ctx context.Context) *flight {
 		if f == nil {
 			f = s.newFlight()
 		}
-		f.add(probes)
+		f.add(probes, s.careful())
 		recipients -= len(probes)
 		n++
 	}
@@ -162,21 +182,21 @@ func (s *session) next(ctx context.Context) *flight {
 
 // take takes the probes of one transaction from the queue. Where the server announced how many domains it wants to
 // hear of in a session (RFC 9422), s is kept to those that it has heard of when there are no more to come.
-func (s *session) take(most int) []*probe {
+func (s *session) take(most int, allowed *allowance) []*probe {
 	q := &s.lane.queue
 	limit := s.conn.Extensions().Limits.RcptDomainMax
 	if limit == 0 {
-		return q.take(most)
+		return q.take(most, allowed)
 	}
 	if len(s.domains) < limit {
-		probes := q.take(most)
+		probes := q.take(most, allowed)
 		if len(probes) > 0 && !slices.Contains(s.domains, probes[0].domain.name) {
 			s.domains = append(s.domains, probes[0].domain.name)
 		}
 		return probes
 	}
 	for _, name := range s.domains {
-		if probes := q.takeOf(name, most); len(probes) > 0 {
+		if probes := q.takeOf(name, most, allowed); len(probes) > 0 {
 			return probes
 		}
 	}
@@ -184,17 +204,25 @@ func (s *session) take(most int) []*probe {
 }
 
 // window is how many transactions may go in one write: one where the server wants to answer each command
-// before it sees the next; two where refusals are counted; and as many as fit some packets where they are not.
+// before it sees the next, or has not taken our sender yet; two where refusals are counted; and as many as fit some
+// packets where they are not.
 func (s *session) window(refusals int) int {
 	const few, many = 2, 16
 	switch {
-	case !s.pipelined():
+	case !s.pipelined(), s.careful():
 		return 1
 	case refusals < unbounded:
 		return few
 	default:
 		return many
 	}
+}
+
+// careful reports whether s sends MAIL by itself: at a path where no sender was taken yet, that spends no recipient on
+// a sender who is refused.
+func (s *session) careful() bool {
+	pa := s.lane.path
+	return pa.site.limits.Ramp && !pa.welcome
 }
 
 // pipelined reports whether s sends commands together.

@@ -13,6 +13,8 @@ func (s *session) settle(f *flight, err error) {
 	p := s.lane.path.pool
 	e, _ := errors.AsType[*smtp.Error](err)
 	s.transactions += len(f.batches)
+	now := p.now()
+	s.lane.path.release(f)
 	// Without PIPELINING nothing may follow a command that has no reply yet, not even QUIT.
 	s.cut = e != nil && e.Kind == smtp.KindCanceled && e.Sent && !s.pipelined()
 	if f.answered() {
@@ -21,6 +23,8 @@ func (s *session) settle(f *flight, err error) {
 	}
 	var back []*probe
 	switch {
+	case f.test:
+		s.tested(now, f, e)
 	case err != nil && e == nil:
 		back = s.unsayable(f, err)
 	case e != nil && !e.Sent && !f.answered():
@@ -73,15 +77,23 @@ func (s *session) unsent(f *flight) []*probe {
 			back = append(back, pr)
 		}
 	}
+	s.lane.path.unask(len(back))
 	return back
+}
+
+// unsecured settles a flight that was not sent, because the pool is ending.
+func (s *session) unsecured(f *flight) {
+	s.lane.path.release(f)
+	s.retiring = true
+	if !f.test {
+		s.lane.requeue(s.unsent(f))
+	}
 }
 
 // results settles a flight that was sent. It returns the probes that are to be asked about again.
 func (s *session) results(f *flight, e *smtp.Error) []*probe {
 	longest, silence := f.pauses(f.end)
-	if s.lane.path.pace.odd(longest) {
-		s.retiring = true
-	}
+	s.drags(longest)
 	doubtful := s.doubtful(f, e, silence)
 	var back []*probe
 	for i := range f.batches {
@@ -95,6 +107,7 @@ func (s *session) results(f *flight, e *smtp.Error) []*probe {
 			back = s.answers(back, f, b, e)
 		}
 	}
+	s.consider(f, e, doubtful)
 	return back
 }
 
@@ -133,10 +146,13 @@ func (s *session) mailRefused(back []*probe, f *flight, b *batch) []*probe {
 	if s.welcome && (o.Reply.Code == 421 || o.Meaning.Scope == reply.ScopeSession) {
 		return s.again(back, b.probes, o)
 	}
+	if !b.utf8() { // With SMTPUTF8, the parameter may be what was refused.
+		s.lane.path.blame(&o)
+	}
 	for _, pr := range b.probes {
 		pr.finish(&o)
 	}
-	if !b.utf8() { // With SMTPUTF8, the parameter may be what was refused.
+	if !b.utf8() {
 		s.lane.path.failAll(&o)
 	}
 	return back
@@ -144,13 +160,19 @@ func (s *session) mailRefused(back []*probe, f *flight, b *batch) []*probe {
 
 // answers hands out the replies of b, and appends to back the probes that are to be asked about again.
 func (s *session) answers(back []*probe, f *flight, b *batch, e *smtp.Error) []*probe {
-	s.welcome = s.welcome || b.mail.reply.Positive()
+	pa := s.lane.path
+	if b.mail.reply.Positive() {
+		s.welcome, pa.welcome = true, true
+	}
+	now := pa.pool.now()
 	for i, pr := range b.probes {
 		r := &b.replies[i]
 		if r.reply.Code == 0 {
 			return s.again(back, b.probes[i:], s.lost(f, b, e))
 		}
-		s.tally(r)
+		dead := isDead(r)
+		s.tally(pr, r, dead)
+		pa.spend(now, f.prefix, pr.rcpt.Control, dead)
 		o := s.outcome(smtp.StageRCPT)
 		o.sent(f, b)
 		o.rcptAt = r.at
@@ -159,18 +181,24 @@ func (s *session) answers(back []*probe, f *flight, b *batch, e *smtp.Error) []*
 			back = s.again(back, b.probes[i:i+1], o)
 			continue
 		}
+		o.PathRefusals = pa.pathRefusals(now, f.prefix)
+		o.Recipient = pr.rcpt
+		pa.blame(&o)
 		pr.finish(&o)
 	}
 	return back
 }
 
 // tally counts an answered RCPT.
-func (s *session) tally(r *sentReply) {
-	total := &s.lane.path.pool.total
-	total.Recipients++
+func (s *session) tally(pr *probe, r *sentReply, dead bool) {
+	p := s.lane.path.pool
+	p.total.Recipients++
 	if !r.reply.Positive() {
-		total.Refusals++
+		p.total.Refusals++
 		s.refusals++
+	}
+	if !pr.rcpt.Control {
+		p.apps.note(pr.in.app, dead)
 	}
 }
 
@@ -181,12 +209,16 @@ func (s *session) concerned(f *flight, o *Outcome, n int) bool {
 	tooMany := o.Meaning.Detail == reply.DetailTooManyRcpts
 	switch {
 	case tooMany && n > 0: // It takes that many; the rest goes in another transaction, without blame.
-		pa.recipients = min(n, pa.batch())
+		pa.site.tookOnly(min(n, pa.site.batch()))
 		return true
 	case tooMany && s.transactions == len(f.batches): // One is too many on a fresh session: it is about a rate.
 		return false
 	case o.Meaning.Scope == reply.ScopeSession, o.Reply.Code == 421:
 		s.retiring = true
+		return true
+	case s.first && !pa.putOff && o.Reply.Code/100 == 4 && o.Meaning.Class == reply.TemporaryFailure:
+		// Postscreen and its like have every stranger come back once.
+		s.retiring, pa.putOff = true, true
 		return true
 	default:
 		return false
@@ -198,9 +230,13 @@ func (s *session) again(back, probes []*probe, o Outcome) []*probe {
 	for _, pr := range probes {
 		if pr.sends < maxSends {
 			back = append(back, pr)
-		} else {
-			pr.finish(&o)
+			continue
 		}
+		if o.Stage == smtp.StageRCPT && o.Reply.Code == 0 { // It was sent, and may have been refused and counted.
+			pa := pr.lane.path
+			pa.spend(pa.pool.now(), s.prefix, pr.rcpt.Control, true)
+		}
+		pr.finish(&o)
 	}
 	return back
 }

@@ -3,7 +3,9 @@ package pool
 import (
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/verimails/verimaild/pool/budget"
 	"github.com/verimails/verimaild/pool/provider"
 )
 
@@ -15,21 +17,49 @@ type site struct {
 	hosts    []string           // Their names, sorted.
 	domain   string             // The only one that is asked about here, because a rule names it; else "".
 	provider *provider.Provider // nil if unknown.
+	across   *providerState     // What the provider's sites share; nil if nothing limits that.
 	limits   Limits
+	unpaced  bool // Nothing limits when something is asked, or how often.
 	paths    map[*sourceState]*path
+	accounts accounts
+	learned  learned
+	dirty    bool // There is something to write down.
 }
 
 // A path is a source at a site: what limits count. Guarded by Pool.mu.
 type path struct {
-	pool       *Pool
-	site       *site
-	source     *sourceState
-	lanes      []*lane // Nearly always one; the one that was given a session last is last.
-	open       int     // Sessions that exist, lingering and being opened included.
-	parting    int     // Of those, the ones that were told to end while they lingered.
-	starved    bool    // Waits in Pool.starved.
-	recipients int     // What the site showed that it takes in a transaction; 0 if it showed nothing.
-	pace       pace
+	pool    *Pool
+	site    *site
+	source  *sourceState
+	lanes   []*lane // Nearly always one; the one that was given a session last is last.
+	open    int     // Sessions that exist, lingering and being opened included.
+	parting int     // Of those, the ones that were told to end while they lingered.
+	starved bool    // Waits in Pool.starved.
+	pace    pace
+
+	conduct
+
+	wake   time.Duration // When it is looked at again.
+	waking int           // Its place in the waker, plus one; 0 if it has none.
+}
+
+// A conduct is how we behave at a path, by what its server has shown us.
+type conduct struct {
+	rate        budget.Bucket
+	learnedRate float64       // Probes a minute; 0 is where the ramp begins.
+	raised      time.Duration // When that was last changed.
+	window      float64       // Sessions at once; 0 is where the ramp begins.
+	ratio       budget.Ratio
+	lastProbe   time.Duration
+	openings    budget.Window // Sessions opened.
+	nextDial    time.Duration // When the next session may be opened at the earliest.
+	slowedAt    time.Duration // When a failure was last held against it.
+	odd         int           // Flights in a row that were answered oddly slowly.
+	welcome     bool          // Some MAIL has been accepted.
+	putOff      bool          // The first session was put off, and another was opened at once.
+	breaker     budget.Breaker
+	refusal     *Outcome // What the breaker opened for.
+	testing     bool     // The test of a half-open breaker is under way.
 }
 
 // A destination is where a request goes: the keys of its site and of its lane.
@@ -58,32 +88,54 @@ func key(names []string) string {
 	return strings.Join(slices.Compact(names), " ")
 }
 
-// siteOf finds or makes the site of this key, the one for the domain alone where a rule names that.
-func (p *Pool) siteOf(key, domain string) *site {
+// siteKey is the key of a site: that of its hosts, or of a site of its own for a domain that a rule names.
+func (p *Pool) siteKey(hosts, domain string) string {
 	if len(p.rules) == 0 || !p.rules.ofDomain(domain) {
-		domain = ""
+		return hosts
 	}
-	hosts := key
-	if domain != "" {
-		key += " for " + domain
+	return hosts + " for " + domain
+}
+
+// siteOf finds or makes the site of these hosts, the one for the domain alone where a rule names that.
+func (p *Pool) siteOf(hosts, domain string) *site {
+	key := p.siteKey(hosts, domain)
+	if key == hosts {
+		domain = ""
 	}
 	s := p.sites[key]
 	if s == nil {
-		s = &site{pool: p, key: key, hosts: strings.Fields(hosts), domain: domain, paths: map[*sourceState]*path{}}
+		p.sweepSites()
+		s = &site{
+			pool: p, key: key, hosts: strings.Fields(hosts), domain: domain,
+			paths: map[*sourceState]*path{}, accounts: accounts{},
+		}
 		s.provider, _ = provider.Match(s.hosts)
-		s.limits = p.limitsOf(s)
+		p.limit(s)
 		p.sites[key] = s
 	}
 	return s
 }
 
-// limitsOf is what holds for s.
-func (p *Pool) limitsOf(s *site) Limits {
+// sweepSites forgets sites that are of no use any more, once their number has doubled.
+func (p *Pool) sweepSites() {
+	if len(p.sites) < p.sitesAt {
+		return
+	}
+	for _, s := range p.sites {
+		s.forget()
+	}
+	p.sitesAt = 2*len(p.sites) + 100
+}
+
+// limit puts what holds for s into force.
+func (p *Pool) limit(s *site) {
 	var rule *SiteRule
 	if r := p.rules.find(s.provider, s.hosts, s.domain); r != nil {
 		rule = &r.SiteRule
 	}
-	return p.limitsFor(s.provider, rule)
+	s.limits = p.limitsFor(s.provider, rule)
+	s.across = p.acrossOf(s.provider)
+	s.unpaced = s.across == nil && s.limits.unpaced()
 }
 
 // path finds or makes the path from src.
@@ -108,29 +160,34 @@ func (pa *path) lane(key string) *lane {
 	return la
 }
 
-// forget drops what holds nothing: lanes, then the path, then its site, so that a pool that has seen a million
-// sites is no larger than one that has seen ten.
+// forget drops what holds nothing: lanes, then the site with its paths, so that a pool that has seen a million sites
+// is no larger than one that has seen ten. What was spent and learned is kept until it is written down, or old.
 func (pa *path) forget() {
 	pa.lanes = slices.DeleteFunc(pa.lanes, func(la *lane) bool { return la.open == 0 && len(la.queue.probes) == 0 })
-	if len(pa.lanes) > 0 || pa.starved {
+	if len(pa.lanes) == 0 {
+		pa.pool.dontWake(pa)
+		pa.site.forget()
+	}
+}
+
+func (s *site) forget() {
+	for _, pa := range s.paths {
+		if len(pa.lanes) > 0 || pa.starved {
+			return
+		}
+	}
+	if s.keeps() {
 		return
 	}
-	delete(pa.site.paths, pa.source)
-	if len(pa.site.paths) == 0 {
-		delete(pa.pool.sites, pa.site.key)
+	for _, pa := range s.paths {
+		s.pool.dontWake(pa)
 	}
+	delete(s.pool.sites, s.key)
 }
 
 // batch is how many recipients a transaction may have.
 func (pa *path) batch() int {
-	k := min(room(0, pa.site.limits.RecipientsPerTransaction), maxRecipients)
-	if q := pa.site.provider; q != nil && q.Quirks.OneRecipient {
-		k = 1
-	}
-	if pa.recipients > 0 {
-		k = min(k, pa.recipients)
-	}
-	return max(1, k)
+	return pa.site.batch()
 }
 
 // advance gives waiting probes sessions, in the lane first that was given one longest ago.
@@ -148,7 +205,20 @@ func (pa *path) advance() {
 }
 
 // full reports whether the path has all the sessions that it may have.
-func (pa *path) full() bool { return reached(pa.open, pa.site.limits.Sessions) }
+func (pa *path) full() bool { return reached(pa.open, pa.sessions()) }
+
+// sessions is how many sessions the path may have at once; 0 is without limit.
+func (pa *path) sessions() int {
+	l := &pa.site.limits
+	n := start(l.Ramp, startSessions, l.Sessions)
+	if l.Sessions > 0 && pa.window > 0 {
+		n = min(l.Sessions, max(1, int(pa.window)))
+	}
+	if pa.breaker.Opened || pa.breaker.Tried {
+		return 1
+	}
+	return n
+}
 
 // hungry reports whether some lane of the path has work and not a single session.
 func (pa *path) hungry() bool {

@@ -10,6 +10,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"go.uber.org/zap"
 
+	"github.com/verimails/verimaild/pool/budget"
 	"github.com/verimails/verimaild/pool/warmup"
 )
 
@@ -116,6 +117,8 @@ type sourceState struct {
 	suspendedUntil time.Time // Its address could not be bound.
 	suspendedWhy   string
 	gone           bool // No longer configured; its sessions end with the work they have.
+	dials          budget.Bucket
+	refusedBy      map[string]time.Duration // Sites that refused it, and when.
 }
 
 func newSourceState(s Source) *sourceState {
@@ -177,4 +180,37 @@ func (p *Pool) suspend(src *sourceState, why string) {
 		p.log.Warn("source suspended: its address cannot be bound",
 			zap.String("source", src.Name), zap.Duration("for", suspension), zap.String("error", why))
 	}
+}
+
+const (
+	unwelcome    = 3         // Sites of different providers that refuse a source within an hour, so that it is the source.
+	quarantine   = time.Hour // How long it rests then.
+	refusalCount = time.Hour
+)
+
+// sourceRefused notes that a site refused a source itself. When several that have nothing to do with each other do, it
+// is out for a while.
+func (p *Pool) sourceRefused(pa *path, now time.Duration) {
+	src, who := pa.source, pa.site.key
+	src.sourceRefused(p.wall(now))
+	if pa.site.provider != nil {
+		who = pa.site.provider.ID
+	}
+	for site, at := range src.refusedBy {
+		if now-at > refusalCount {
+			delete(src.refusedBy, site)
+		}
+	}
+	if src.refusedBy == nil {
+		src.refusedBy = map[string]time.Duration{}
+	}
+	src.refusedBy[who] = now
+	if len(src.refusedBy) < unwelcome {
+		return
+	}
+	clear(src.refusedBy)
+	src.suspendedUntil = p.wall(now).Add(quarantine)
+	src.suspendedWhy = "several receivers refuse it"
+	p.log.Warn("source suspended: several receivers that have nothing to do with each other refuse it",
+		zap.String("source", src.Name), zap.Duration("for", quarantine))
 }

@@ -21,7 +21,7 @@ type Stats struct {
 	SessionsOpen int // Now, those that linger or are being opened included.
 	SessionsIdle int
 	Waiting      int // Probes in queues.
-	Sites        int
+	Sites        int // Where there are sessions, or probes wait.
 	Sources      []SourceStats
 }
 
@@ -41,13 +41,18 @@ func (p *Pool) Stats() Stats {
 	st := Stats{
 		Dials: c.Dials, DialsFailed: c.DialsFailed, SessionsOpened: c.Sessions, Transactions: c.Transactions,
 		Recipients: c.Recipients, Refusals: c.Refusals, Flights: c.Flights, Dropped: c.Dropped,
-		SessionsOpen: p.sessions, SessionsIdle: p.idle.l.Len(), Sites: len(p.sites),
+		SessionsOpen: p.sessions, SessionsIdle: p.idle.l.Len(),
 	}
 	for _, s := range p.sites {
+		active := 0
 		for _, pa := range s.paths {
+			active += len(pa.lanes)
 			for _, la := range pa.lanes {
 				st.Waiting += la.queue.waiting
 			}
+		}
+		if active > 0 {
+			st.Sites++
 		}
 	}
 	now := time.Now()

@@ -9,7 +9,6 @@ import (
 
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/pool"
-	"github.com/verimails/verimaild/pool/provider"
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/pool/smtp"
 )
@@ -210,7 +209,8 @@ func domainsOf(s mailworld.Session) int {
 func TestFlightIsBoundedWhereLimitsAreLifted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, oneHost(mailworld.Host{}), func(o *pool.Options) {
-			o.Limits = &provider.Limits{RecipientsPerTransaction: new(0), RefusalsPerSession: new(0), Sessions: new(1)}
+			o.Limits = unpaced()
+			o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession, o.Limits.Sessions = new(0), new(0), new(1)
 		})
 		paths := make([]string, 450)
 		for i := range paths {

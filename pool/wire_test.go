@@ -16,7 +16,7 @@ import (
 
 func TestScenario01HappyPathIsOneWriteAndReused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, oneHost(mailworld.Host{}), nil)
+		r := newRig(t, oneHost(mailworld.Host{}), func(o *pool.Options) { o.Limits = unpaced() })
 		for range 2 {
 			for _, o := range r.ask(r.hosts("mx.a.test"), "ada@a.test", "bob@a.test", "cleo@a.test") {
 				r.want(o, reply.Accepted)

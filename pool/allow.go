@@ -1,0 +1,205 @@
+package pool
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/verimails/verimaild/pool/budget"
+)
+
+const (
+	burst     = 5           // Probes at once where only their rate is limited.
+	enough    = 20          // Probes from which on a share of refusals says something.
+	trickle   = time.Minute // Between probes, above that share.
+	dialBurst = 3           // Sessions at once where only their rate is limited.
+)
+
+// An allowance is what a path may ask just now.
+type allowance struct {
+	hold
+	probes int // Of both kinds together.
+}
+
+var (
+	everything = allowance{hold{unbounded, unbounded}, unbounded}
+	nothing    = allowance{}
+)
+
+// take books n probes of a kind.
+func (a *allowance) take(control bool) {
+	a.probes--
+	if control {
+		a.controls--
+	} else {
+		a.targets--
+	}
+}
+
+// grants reports whether one more of a kind is allowed.
+func (a *allowance) grants(control bool) bool {
+	if control {
+		return a.probes > 0 && a.controls > 0
+	}
+	return a.probes > 0 && a.targets > 0
+}
+
+// allowance is what may be asked now from this prefix: the least that any level leaves.
+func (pa *path) allowance(now time.Duration, prefix netip.Prefix) allowance {
+	if pa.unpaced() {
+		return everything
+	}
+	switch pa.breaker.State(now) {
+	case budget.Open, budget.HalfOpen:
+		return nothing
+	}
+	out := allowance{hold{unbounded, unbounded}, pa.rateRoom(now)}
+	for _, l := range pa.levels(prefix) {
+		r := l.room(now)
+		out.targets, out.controls = min(out.targets, r.targets), min(out.controls, r.controls)
+	}
+	return out
+}
+
+// unpaced reports whether nothing limits what the path asks, and when.
+func (pa *path) unpaced() bool {
+	return pa.site.unpaced && !pa.breaker.Opened && !pa.breaker.Tried && pa.source.mayProbe(pa.pool.wall(pa.pool.now())) >= unbounded
+}
+
+// rateRoom is how many probes the rates leave: the path's, the provider's, and the source's for today.
+func (pa *path) rateRoom(now time.Duration) int {
+	n := pa.rate.Room(now, pa.perMinute(), burst)
+	if v := pa.site.across; v != nil {
+		n = min(n, v.rate.Room(now, v.limits.ProbesPerMinute, burst))
+	}
+	if pa.trickles(now) && n > 0 {
+		n = 0
+		if now >= pa.lastProbe+trickle {
+			n = 1
+		}
+	}
+	return min(n, pa.source.mayProbe(pa.pool.wall(now)))
+}
+
+// trickles reports whether the path goes on at one probe a minute: too many of its recipients were dead, or its breaker
+// closed only a moment ago.
+func (pa *path) trickles(now time.Duration) bool {
+	if pa.breaker.State(now) == budget.Probation {
+		return true
+	}
+	limit := pa.site.limits.RefusalRatio
+	if limit == 0 {
+		return false
+	}
+	share, of := pa.ratio.Share(now)
+	return of >= enough && share > limit
+}
+
+// perMinute is the rate of the path just now, 0 if it is lifted.
+func (pa *path) perMinute() float64 {
+	l := &pa.site.limits
+	if l.ProbesPerMinute == 0 || pa.learnedRate == 0 {
+		return start(l.Ramp, startRate, l.ProbesPerMinute)
+	}
+	return min(pa.learnedRate, l.ProbesPerMinute)
+}
+
+// nextRoom is when a target and a control can be asked about at the earliest.
+func (pa *path) nextRoom(now time.Duration, prefix netip.Prefix) (target, control time.Duration) {
+	at := pa.nextRate(now, 1)
+	target, control = at, at
+	for _, l := range pa.levels(prefix) {
+		t, c := l.next(now)
+		target, control = max(target, t), max(control, c)
+	}
+	return target, control
+}
+
+// nextRate is when the rates let the nth probe from now on go.
+func (pa *path) nextRate(now time.Duration, n int) time.Duration {
+	at := pa.rate.Next(now, pa.perMinute(), burst, n)
+	if v := pa.site.across; v != nil {
+		at = max(at, v.rate.Next(now, v.limits.ProbesPerMinute, burst, n))
+	}
+	if pa.trickles(now) {
+		at = max(at, pa.lastProbe+time.Duration(n)*trickle)
+	}
+	if pa.breaker.Opened {
+		at = max(at, pa.breaker.Until)
+	}
+	if pa.source.mayProbe(pa.pool.wall(now)) <= 0 {
+		at = max(at, pa.pool.instant(pa.source.nextDay(pa.pool.wall(now))))
+	}
+	return at
+}
+
+// reserve books what f asks about at every level, all at once. In the worst case all of it is refused.
+func (pa *path) reserve(now time.Duration, f *flight) {
+	for i := range f.batches {
+		for _, pr := range f.batches[i].probes {
+			if pr.rcpt.Control {
+				f.hold.controls++
+			} else {
+				f.hold.targets++
+			}
+		}
+	}
+	n := f.hold.targets + f.hold.controls
+	pa.rate.Take(now, pa.perMinute(), n)
+	if v := pa.site.across; v != nil {
+		v.rate.Take(now, v.limits.ProbesPerMinute, n)
+	}
+	pa.lastProbe = now
+	for _, l := range pa.levels(f.prefix) {
+		l.held.add(f.hold, 1)
+	}
+}
+
+// release ends a reservation; what was refused has been, or is going to be, booked by spend.
+func (pa *path) release(f *flight) {
+	for _, l := range pa.levels(f.prefix) {
+		l.held.add(f.hold, -1)
+	}
+	f.hold = hold{}
+}
+
+// unask gives back what the rates were charged for n probes that were not sent.
+func (pa *path) unask(n int) {
+	pa.rate.Give(pa.perMinute(), n)
+	if v := pa.site.across; v != nil {
+		v.rate.Give(v.limits.ProbesPerMinute, n)
+	}
+}
+
+// spend books what came of one probe that was sent: whether it was a refusal that a receiver counts. Without an answer
+// it is taken for one.
+func (pa *path) spend(now time.Duration, prefix netip.Prefix, control, dead bool) {
+	if !control {
+		pa.ratio.Add(now, dead)
+	}
+	if !dead {
+		return
+	}
+	for _, l := range pa.levels(prefix) {
+		if control {
+			l.account.controls.Add(now, 1)
+			l.unsaved.controls++
+			l.grow(now)
+		} else {
+			l.account.dead.Add(now, 1)
+			l.unsaved.targets++
+		}
+	}
+	pa.site.dirty = true
+	if v := pa.site.across; v != nil {
+		v.dirty = true
+	}
+}
+
+// pathRefusals is how many dead recipients the site told this prefix of within the last hour, controls included.
+func (pa *path) pathRefusals(now time.Duration, prefix netip.Prefix) int {
+	a := pa.site.accounts[prefix]
+	if a == nil {
+		return 0
+	}
+	return a.dead.Spent(now) + a.controls.Spent(now)
+}

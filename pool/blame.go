@@ -1,0 +1,252 @@
+package pool
+
+import (
+	"strings"
+	"time"
+
+	"github.com/verimails/verimaild/pool/budget"
+	"github.com/verimails/verimaild/pool/reply"
+	"github.com/verimails/verimaild/pool/smtp"
+)
+
+// isDead reports whether a receiver counts a reply as an unknown recipient: what is refused for good at RCPT, unless
+// that is about the source or the sender, or the mailbox exists; and an unknown one that is refused for now.
+func isDead(r *sentReply) bool {
+	m := &r.meaning
+	switch m.Class {
+	case reply.Accepted, reply.CannotVerify, reply.MailboxFull, reply.RateLimited, reply.Greylisted, reply.TemporaryFailure,
+		reply.SourceBlocked, reply.SenderRefused:
+		return false
+	case reply.NoSuchMailbox, reply.MailboxDisabled:
+		return true
+	}
+	return r.reply.Code >= 500
+}
+
+// A grudge is how much a reply is held against a path.
+type grudge uint8
+
+const (
+	noGrudge   grudge = iota // It is about a mailbox, a domain or a session.
+	softGrudge               // We are too fast, or it is in trouble.
+	hardGrudge               // We are not wanted.
+)
+
+// grudgeOf reads a reply as what it means for the path that it was given on.
+func grudgeOf(o *Outcome) grudge {
+	early := o.Stage != smtp.StageRCPT
+	switch o.Meaning.Scope {
+	case reply.ScopeMailbox, reply.ScopeDomain, reply.ScopeSession:
+		return noGrudge
+	case reply.ScopeSender:
+		if early && o.Meaning.Class == reply.SenderRefused && o.Reply.Code >= 500 {
+			return hardGrudge
+		}
+		return noGrudge
+	}
+	switch o.Meaning.Class {
+	case reply.SourceBlocked, reply.SenderRefused:
+		return hardGrudge
+	case reply.RateLimited:
+		return softGrudge
+	case reply.PolicyRefused:
+		if early {
+			return hardGrudge
+		}
+		return softGrudge
+	case reply.TemporaryFailure, reply.Other:
+		if early {
+			return softGrudge
+		}
+	}
+	return noGrudge
+}
+
+// blame draws the consequences of a reply for the path, and for what is beyond it. It sets o.RetryAt where that opens
+// the path's breaker, and then answers whatever waits there.
+func (pa *path) blame(o *Outcome) {
+	p := pa.pool
+	now := p.now()
+	switch grudgeOf(o) {
+	case hardGrudge:
+		pa.hard(now, o)
+	case softGrudge:
+		pa.soft(now, o)
+	}
+	if o.Meaning.Detail == reply.DetailHarvest {
+		pa.exhaust(now)
+	}
+}
+
+// hard opens the path's breaker.
+func (pa *path) hard(now time.Duration, o *Outcome) {
+	pa.breaker.Trip(now, o.Meaning.Retry)
+	pa.blocked(o)
+	if o.Meaning.Scope == reply.ScopeSource || o.Meaning.Class == reply.SourceBlocked {
+		pa.pool.sourceRefused(pa, now)
+	}
+}
+
+// soft slows the path down, and opens its breaker at the third time in a row. A receiver that says when to come back
+// is taken at its word.
+func (pa *path) soft(now time.Duration, o *Outcome) {
+	if !pa.slow(now) {
+		return
+	}
+	if o.Meaning.Retry > 0 && o.Meaning.Class == reply.RateLimited {
+		pa.breaker.Trip(now, o.Meaning.Retry)
+		pa.blocked(o)
+		return
+	}
+	if pa.breaker.Fail(now) {
+		pa.blocked(o)
+	}
+}
+
+// blocked notes why the breaker is open, and answers what waits.
+func (pa *path) blocked(o *Outcome) {
+	o.RetryAt = pa.pool.wall(pa.breaker.Until)
+	kept := *o
+	kept.opening, kept.mail, kept.rcptAt = nil, command{}, time.Time{}
+	kept.anonymize()
+	pa.refusal, pa.site.dirty = &kept, true
+	pa.failAll(&kept)
+	pa.pool.refusals.note(pa, &kept)
+}
+
+// anonymize takes the recipient out of a reply that others are going to be shown.
+func (o *Outcome) anonymize() {
+	path := o.Recipient.Path
+	if path == "" || !strings.Contains(o.Reply.Text(), path) {
+		return
+	}
+	o.Reply.Lines = []string{strings.ReplaceAll(o.Reply.Text(), path, "(recipient)")}
+}
+
+// refused is what a path with an open breaker has for an answer; nil if it may ask.
+func (pa *path) refused(now time.Duration, rcpt string) *Outcome {
+	if pa.refusal == nil {
+		return nil
+	}
+	switch pa.breaker.State(now) {
+	case budget.Open:
+		return pa.refusal
+	case budget.HalfOpen, budget.Probation:
+		if pa.refusal.Recipient.Path == rcpt && pa.refusal.Stage == smtp.StageRCPT {
+			// The one who was refused is not what it is tested with.
+			o := *pa.refusal
+			o.RetryAt = pa.pool.wall(now + trickle)
+			return &o
+		}
+	}
+	return nil
+}
+
+// exhaust spends what is left of this hour: the receiver has said that it counts, and has counted enough.
+func (pa *path) exhaust(now time.Duration) {
+	for _, l := range pa.levels(pa.source.usualPrefix()) {
+		l.account.dead.Add(now, room(l.account.dead.Spent(now), l.dead)%unbounded)
+	}
+}
+
+// tested settles the test of a half-open breaker.
+func (s *session) tested(now time.Duration, f *flight, e *smtp.Error) {
+	pa := s.lane.path
+	pa.testing = false
+	pa.pool.total.Flights++
+	mail := &f.batches[0].mail
+	switch {
+	case mail.reply.Positive() && e == nil:
+		s.welcome = true
+		pa.breaker.Pass()
+		pa.site.dirty = true
+		return
+	case mail.reply.Code != 0:
+		o := s.outcome(smtp.StageMAIL)
+		o.Reply, o.At, o.Meaning = mail.reply, mail.reply.At, mail.meaning
+		pa.breaker.Trip(now, o.Meaning.Retry)
+		pa.blocked(&o)
+	default:
+		o := s.outcome(smtp.StageMAIL)
+		o.end(e, f.reader)
+		pa.breaker.Trip(now, 0)
+		pa.blocked(&o)
+	}
+	s.retiring = true
+}
+
+// consider looks at a flight as a whole: one in which nothing was wrong makes the path bolder.
+func (s *session) consider(f *flight, e *smtp.Error, doubtful bool) {
+	pa := s.lane.path
+	now := pa.pool.now()
+	if e != nil || doubtful {
+		s.closedBy(f, e)
+		return
+	}
+	clean := true
+	for i := range f.batches {
+		b := &f.batches[i]
+		taken := !b.refused()
+		for j := range b.replies {
+			o := Outcome{Stage: smtp.StageRCPT, Reply: b.replies[j].reply, Meaning: b.replies[j].meaning}
+			taken = taken && o.Meaning.Detail != reply.DetailTooManyRcpts
+			clean = clean && grudgeOf(&o) == noGrudge
+		}
+		clean = clean && taken
+		if taken {
+			pa.site.took(len(b.probes))
+		}
+	}
+	if clean && pa.odd == 0 {
+		pa.raise(now)
+	}
+}
+
+// closedBy learns from a session that its server has ended.
+func (s *session) closedBy(f *flight, e *smtp.Error) {
+	pa := s.lane.path
+	switch {
+	case e == nil:
+		return
+	case e.Kind == smtp.KindTimeout, e.Kind == smtp.KindProtocol:
+		o := s.outcome(smtp.StageMAIL)
+		o.end(e, f.reader)
+		pa.soft(pa.pool.now(), &o)
+		return
+	case e.Kind != smtp.KindDisconnected && e.Kind != smtp.KindReply:
+		return
+	case s.refusals > 0 && f.lastRefused():
+		pa.site.boreOnly(s.refusals)
+		pa.exhaust(pa.pool.now())
+	case s.transactions > 1:
+		pa.site.closedAtWork(closed{s.transactions - len(f.batches), time.Since(s.opened)})
+	}
+}
+
+// lastRefused reports whether the last reply to a recipient in f, before the session ended, was a refusal.
+func (f *flight) lastRefused() bool {
+	last := 0
+	for i := range f.batches {
+		for j := range f.batches[i].replies {
+			if c := f.batches[i].replies[j].reply.Code; c != 0 {
+				last = c
+			}
+		}
+	}
+	return last >= 400
+}
+
+// drags looks at how long the server took over its slowest reply. A session that is slowed down is left; two flights in
+// a row mean the path.
+func (s *session) drags(longest time.Duration) {
+	const often = 2
+	pa := s.lane.path
+	if !pa.pace.odd(longest) {
+		pa.odd = 0
+		return
+	}
+	s.retiring = true
+	if pa.odd++; pa.odd >= often {
+		pa.slow(pa.pool.now())
+	}
+}

@@ -1,0 +1,41 @@
+package pool
+
+import "time"
+
+// A Refusal is a receiver's word about us, as an operator is shown it.
+type Refusal struct {
+	At       time.Time
+	Source   string
+	Site     string
+	Provider string
+	Host     string
+	Stage    string
+	Reply    string // In the server's words.
+	Failure  Failure
+	Class    string
+	Scope    string
+	Until    time.Time // When the path is tried again.
+}
+
+// mostRefusals is how many of the last refusals are kept for people to look at.
+const mostRefusals = 50
+
+// refusals are the last ones of all paths, the newest first.
+type refusals []Refusal
+
+func (r *refusals) note(pa *path, o *Outcome) {
+	ref := Refusal{
+		At: o.At, Source: pa.source.Name, Site: pa.site.key, Host: o.Host, Stage: string(o.Stage), Failure: o.Failure,
+		Class: string(o.Meaning.Class), Scope: string(o.Meaning.Scope), Until: o.RetryAt, Reply: o.Detail,
+	}
+	if o.Reply.Code != 0 {
+		ref.Reply = o.Reply.String()
+	}
+	if pa.site.provider != nil {
+		ref.Provider = pa.site.provider.ID
+	}
+	if ref.At.IsZero() {
+		ref.At = time.Now()
+	}
+	*r = append(refusals{ref}, (*r)[:min(len(*r), mostRefusals-1)]...)
+}

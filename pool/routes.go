@@ -1,0 +1,74 @@
+package pool
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/verimails/verimaild/pool/budget"
+)
+
+// A route is an address of a mail host, as it is reached from one source.
+type route struct {
+	source *sourceState
+	to     netip.Addr
+}
+
+// A routeRecord is how connecting over a route has failed.
+type routeRecord struct {
+	failures int           // In a row.
+	last     time.Duration // When the last one was.
+	until    time.Duration // It is not tried before.
+	timedOut bool          // The last one was a timeout.
+}
+
+// routes are those that have failed. Guarded by Pool.mu.
+type routes map[route]*routeRecord
+
+const (
+	routeMemory = 4 * time.Hour // A failure older than this counts for nothing.
+	mostRoutes  = 10_000        // Above this many the old ones are looked for.
+)
+
+// failed notes that a route could not be connected over.
+func (rs routes) failed(r route, now time.Duration, timedOut bool) {
+	if len(rs) >= mostRoutes {
+		rs.sweep(now)
+	}
+	rec := rs[r]
+	if rec == nil || now-rec.last > routeMemory {
+		rec = &routeRecord{}
+		rs[r] = rec
+	}
+	rec.failures++
+	rec.last = now
+	rec.timedOut = timedOut
+	rec.until = now + budget.Penalty(rec.failures, timedOut)
+}
+
+// rest is the record of a route that is left alone; nil if it is not.
+func (rs routes) rest(r route, now time.Duration) *routeRecord {
+	if rec := rs[r]; rec != nil && rec.until > now {
+		return rec
+	}
+	return nil
+}
+
+// pardon forgets what failed since an instant: it was this host's own doing.
+func (rs routes) pardon(since time.Duration) {
+	for r, rec := range rs {
+		if rec.last >= since {
+			delete(rs, r)
+		}
+	}
+}
+
+func (rs routes) sweep(now time.Duration) {
+	for r, rec := range rs {
+		if now-rec.last > routeMemory {
+			delete(rs, r)
+		}
+	}
+	if len(rs) >= mostRoutes { // A world that is down: nothing of it is worth more than the rest.
+		clear(rs)
+	}
+}

@@ -1,0 +1,243 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/verimails/verimaild/internal/store"
+	"github.com/verimails/verimaild/pool/budget"
+)
+
+const (
+	leaseSlack = 4               // Questions that an account is charged ahead, so that not each one waits for the disk.
+	saveEvery  = 2 * time.Second // How often what has changed is written down.
+)
+
+// A scribe writes down what is to survive. Before a question is sent, the disk knows of it: what the disk does not know
+// to have been given back counts as spent after an unclean end. All writes are one goroutine's, so they keep their order,
+// and those who wait share a sync. Its fields are guarded by Pool.mu.
+type scribe struct {
+	pool   *Pool
+	state  *State
+	urgent []waiting
+	wake   chan struct{} // Holds one token: somebody waits.
+	failed bool          // The last write did; it is said once.
+}
+
+// waiting is a site that has to be written before its question is sent.
+type waiting struct {
+	site *site
+	done chan struct{}
+}
+
+func newScribe(p *Pool, st *State) (*scribe, error) {
+	sc := &scribe{pool: p, state: st, wake: make(chan struct{}, 1)}
+	for item, err := range st.providers.Scan(store.Range{}) {
+		if err != nil {
+			if store.IsBad(err) {
+				continue
+			}
+			return nil, err
+		}
+		p.restoreProvider(string(item.Key), &item.Value)
+	}
+	return sc, nil
+}
+
+// secure has it written down that f is about to be sent, unless the disk allows for it already. It blocks for a sync
+// at most. The only error is that of ctx; a store that can't write is a fault that is logged, and stops nobody.
+func (p *Pool) secure(ctx context.Context, pa *path, f *flight) error {
+	p.mu.Lock()
+	sc := p.scribe
+	if sc == nil || !pa.uncovered(f) {
+		p.mu.Unlock()
+		return nil
+	}
+	done := make(chan struct{})
+	sc.urgent = append(sc.urgent, waiting{pa.site, done})
+	p.mu.Unlock()
+	select {
+	case sc.wake <- struct{}{}:
+	default:
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// uncovered reports whether some limited account of f has more under way than the disk allows for.
+func (pa *path) uncovered(f *flight) bool {
+	for _, l := range pa.levels(f.prefix) {
+		if l.dead == 0 && l.controls == 0 {
+			continue
+		}
+		if l.held.targets+l.unsaved.targets > l.leased.targets || l.held.controls+l.unsaved.controls > l.leased.controls {
+			return true
+		}
+	}
+	return false
+}
+
+// write is the scribe's goroutine. What is left when ctx ends is written by last.
+func (sc *scribe) write(ctx context.Context) {
+	tick := time.NewTicker(saveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-sc.wake:
+			sc.save(ctx, false)
+		case <-tick.C:
+			sc.save(ctx, true)
+		}
+	}
+}
+
+// save writes the sites that somebody waits for, and all that has changed if all.
+func (sc *scribe) save(ctx context.Context, all bool) {
+	p := sc.pool
+	var batch store.Batch
+	p.mu.Lock()
+	urgent := sc.urgent
+	sc.urgent = nil
+	now := p.now()
+	for _, w := range urgent {
+		sc.put(&batch, w.site, now)
+	}
+	if all {
+		for _, s := range p.sites {
+			if s.dirty {
+				sc.put(&batch, s, now)
+			}
+		}
+	}
+	for _, v := range p.across {
+		if v.dirty || len(urgent) > 0 && v.sessions > 0 {
+			v.dirty = false
+			sc.state.providers.PutIn(&batch, []byte(v.provider.ID), v.record(now, leaseSlack), memorable)
+		}
+	}
+	p.mu.Unlock()
+	if batch.Len() > 0 {
+		sc.report(sc.state.store.Commit(ctx, &batch))
+	}
+	for _, w := range urgent {
+		close(w.done)
+	}
+	if all {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, s := range p.sites {
+			s.forget()
+		}
+	}
+}
+
+// put adds what is kept of s.
+func (sc *scribe) put(batch *store.Batch, s *site, now time.Duration) {
+	s.dirty = false
+	sc.state.sites.PutIn(batch, []byte(s.key), s.record(now, leaseSlack), memorable)
+}
+
+// report logs that writing failed, once in a row.
+func (sc *scribe) report(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	if err != nil && !sc.failed {
+		sc.pool.log.Error("what was spent and learned cannot be written down; after a restart it would be forgotten", zap.Error(err))
+	}
+	sc.failed = err != nil
+}
+
+// last writes what has changed when nothing is under way any more: then nothing counts as spent that was not.
+func (p *Pool) last(ctx context.Context) error {
+	if p.scribe == nil {
+		return nil
+	}
+	var batch store.Batch
+	p.mu.Lock()
+	now := p.now()
+	for _, s := range p.sites {
+		p.scribe.put(&batch, s, now)
+	}
+	for _, v := range p.across {
+		p.scribe.state.providers.PutIn(&batch, []byte(v.provider.ID), v.record(now, 0), memorable)
+	}
+	clear(p.sites)
+	p.mu.Unlock()
+	if batch.Len() == 0 {
+		return nil
+	}
+	return p.scribe.state.store.Commit(ctx, &batch)
+}
+
+// recall brings back what is kept of a site that is not in memory. It is called under Pool.mu, which it gives up to
+// read.
+func (p *Pool) recall(key, domain string) {
+	key = p.siteKey(key, domain)
+	if p.scribe == nil || p.sites[key] != nil {
+		return
+	}
+	p.mu.Unlock()
+	r, found, err := p.scribe.state.sites.Get([]byte(key))
+	p.mu.Lock()
+	if err != nil {
+		p.log.Warn("what is kept of a site cannot be read, and is forgotten", zap.String("site", key), zap.Error(err))
+	}
+	if err == nil && found && p.sites[key] == nil {
+		p.siteOf(key, domain).restore(&r)
+	}
+}
+
+// record is what is kept of a provider across its sites.
+func (v *providerState) record(now time.Duration, slack int) record {
+	return record{
+		Written: time.Now(), Accounts: v.accounts.notes(now, slack),
+		Paths: []pathNote{{Debt: v.rate.Debt(now), Openings: v.openings.Minutes(now), NextDial: v.nextDial - now}},
+	}
+}
+
+// restoreProvider puts into force what was kept of a provider; that it is known no more is no fault.
+func (p *Pool) restoreProvider(id string, r *record) {
+	v := p.acrossID(id)
+	if v == nil {
+		return
+	}
+	now, elapsed := p.now(), max(0, time.Since(r.Written))
+	v.accounts.restore(now, elapsed, r.Accounts)
+	for _, n := range r.Paths {
+		v.rate.Restore(now, elapsed, n.Debt)
+		v.openings.Restore(now, elapsed, n.Openings)
+		v.nextDial = now + max(0, min(n.NextDial-elapsed, time.Hour))
+	}
+}
+
+// keeps reports whether s holds something that would be lost with it.
+func (s *site) keeps() bool {
+	if s.pool.scribe != nil {
+		return s.dirty
+	}
+	now := s.pool.now()
+	if s.learned != (learned{closes: s.learned.closes, clean: s.learned.clean}) {
+		return true
+	}
+	for _, a := range s.accounts {
+		if a.dead.Spent(now)+a.controls.Spent(now) > 0 {
+			return true
+		}
+	}
+	for _, pa := range s.paths {
+		if pa.breaker.State(now) != budget.Closed || pa.rate.Debt(now) > 0 || pa.nextDial > now || pa.openings.Spent(now) > 0 {
+			return true
+		}
+	}
+	return false
+}
