@@ -47,7 +47,9 @@ func (d *Daemon) planEgress(cfg *config.Config) (egressPlan, error) {
 	if err != nil {
 		return plan, err
 	}
-	if _, err := pool.New(opts); err != nil { // A pool that is not started is nothing but its options, checked.
+	check := opts
+	check.State = nil                          // One pool at a time has it.
+	if _, err := pool.New(check); err != nil { // A pool that is not started is nothing but its options, checked.
 		return plan, err
 	}
 	plan.pool = &opts

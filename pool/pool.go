@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verimails/verimaild/internal/netguard"
+	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/pool/budget"
 	"github.com/verimails/verimaild/pool/provider"
 	"github.com/verimails/verimaild/pool/reply"
@@ -40,8 +41,8 @@ type Options struct {
 	Limits *provider.Limits
 	Sites  []SiteRule
 
-	// State keeps what was spent, learned and blocked over a restart. Nil keeps nothing.
-	State *State
+	// State keeps what was spent, learned and blocked over a restart; one pool at a time may have it. Nil keeps nothing.
+	State *store.Store
 
 	Guard   *netguard.Guard // Which addresses may be dialled.
 	Replies *reply.Table

@@ -21,7 +21,7 @@ const (
 // and those who wait share a sync. Its fields are guarded by Pool.mu.
 type scribe struct {
 	pool   *Pool
-	state  *State
+	state  *ledger
 	urgent []waiting
 	wake   chan struct{} // Holds one token: somebody waits.
 	failed bool          // The last write did; it is said once.
@@ -33,7 +33,11 @@ type waiting struct {
 	done chan struct{}
 }
 
-func newScribe(p *Pool, st *State) (*scribe, error) {
+func newScribe(p *Pool, s *store.Store) (*scribe, error) {
+	st, err := newLedger(s)
+	if err != nil {
+		return nil, err
+	}
 	sc := &scribe{pool: p, state: st, wake: make(chan struct{}, 1)}
 	for item, err := range st.providers.Scan(store.Range{}) {
 		if err != nil {

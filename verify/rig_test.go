@@ -18,6 +18,7 @@ import (
 	"github.com/verimails/verimaild/internal/netguard"
 	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/pool"
+	"github.com/verimails/verimaild/pool/provider"
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/address"
@@ -77,7 +78,7 @@ func newRig(t *testing.T, o options) *rig {
 	r.pool, err = pool.New(pool.Options{
 		Sender:  "probe@source0.egress.test",
 		Sources: []pool.Source{{Name: "a", IPv4: w.SourceAddr(0), EHLO: "source0.egress.test"}},
-		Port:    uint16(w.Port()), Guard: guard, Replies: reply.Builtin(),
+		Port:    uint16(w.Port()), Guard: guard, Replies: reply.Builtin(), Limits: unpaced(),
 		Dial: func(ctx context.Context, laddr netip.Addr, raddr netip.AddrPort) (net.Conn, error) {
 			return w.Dial(ctx, netip.AddrPortFrom(laddr, 0), raddr)
 		},
@@ -205,5 +206,13 @@ func village() mailworld.Spec {
 			{Name: "broken.test", Fault: mailworld.ServFail},
 			{Name: "silent.test", Fault: mailworld.NoAnswer},
 		},
+	}
+}
+
+// unpaced lifts what says when, and how often, something may be asked.
+func unpaced() *provider.Limits {
+	return &provider.Limits{
+		Ramp: new(false), SessionsPerHour: new(0), DialInterval: new(time.Duration(0)), RefusalsPerHour: new(0),
+		ControlsPerHour: new(0), RefusalRatio: new(0.0), ProbesPerMinute: new(0.0),
 	}
 }

@@ -172,12 +172,15 @@ func askTown(b *testing.B, at townAt, addrs []string, truth map[string]verdict.R
 	if err != nil {
 		b.Fatal(err)
 	}
-	none := 0
+	none, always := 0, time.Duration(0)
+	ratio := 0.0
 	p, err := pool.New(pool.Options{
 		Sender: "probe@source0.egress.test", Sources: []pool.Source{{Name: "a", IPv4: at.Source, EHLO: "source0.egress.test"}},
 		Port: uint16(at.Port), Guard: guard, Replies: reply.Builtin(), MaxSessions: 200,
 		Limits: &provider.Limits{
-			Sessions: new(10), RecipientsPerTransaction: new(100), TransactionsPerSession: &none, RefusalsPerSession: &none,
+			Ramp: new(false), Sessions: new(10), RecipientsPerTransaction: new(100), TransactionsPerSession: &none,
+			RefusalsPerSession: &none, SessionsPerHour: &none, DialInterval: &always, RefusalsPerHour: &none, ControlsPerHour: &none,
+			RefusalRatio: &ratio, ProbesPerMinute: &ratio, Idle: &always, SessionAge: &always,
 		},
 	})
 	if err != nil {

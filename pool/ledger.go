@@ -6,17 +6,16 @@ import (
 	"github.com/verimails/verimaild/internal/store"
 )
 
-// A State is where a pool keeps what was spent, learned and refused, so that a restart neither forgives nor forgets.
-// There is one for a store, whichever pools use it.
-type State struct {
+// A ledger is where a pool keeps what was spent, learned and refused, so that a restart neither forgives nor forgets.
+type ledger struct {
 	store     *store.Store
 	sites     *store.Records[record] // By site key.
 	providers *store.Records[record] // By provider id.
 }
 
-// NewState makes the record sets of pools in s, which should be the durable one. It fails if s has them already.
-func NewState(s *store.Store) (*State, error) {
-	st := &State{store: s}
+// newLedger makes the record sets of a pool in s. It fails if another pool has s.
+func newLedger(s *store.Store) (*ledger, error) {
+	st := &ledger{store: s}
 	var err error
 	codec := store.Codec[record]{Encode: appendRecord, Decode: readRecord}
 	if st.sites, err = store.NewRecords(s, "pool/s/", codec); err != nil {
