@@ -63,13 +63,11 @@ func (s *splitter) record(b []byte, final bool) (int, splitState) {
 
 // cell splits off the cell at b[i:] and is where it ends: at a delimiter, at a line's end or at the end of the text.
 func (s *splitter) cell(b []byte, i int, final bool) (int, splitState) {
-	k := s.skipBlanks(b, i)
-	if k < len(b) && b[k] == '"' {
-		end, state := s.quoted(b, k, final)
-		if state != splitBroken || k == i {
-			return end, state
-		}
-		// Blanks, then a quote that does not enclose the cell: it is a character like others.
+	if i < len(b) && b[i] == '"' {
+		return s.quoted(b, i, final)
+	}
+	if end, state := s.padded(b, i, final); state != splitBroken {
+		return end, state
 	}
 	end := i
 	for end < len(b) && b[end] != s.delim && b[end] != s.eol {
@@ -86,6 +84,25 @@ func (s *splitter) cell(b []byte, i int, final bool) (int, splitState) {
 	}
 	s.add(cell{from: i, to: to})
 	return end, splitDone
+}
+
+// padded splits off a quoted cell that starts with blanks, as in: 1, "Lovelace, Ada". It has to end on its line; otherwise
+// the quote is a character like others, and this is splitBroken.
+func (s *splitter) padded(b []byte, i int, final bool) (int, splitState) {
+	open := s.skipBlanks(b, i)
+	if open == len(b) && !final {
+		return 0, splitMore
+	}
+	if open == len(b) || b[open] != '"' {
+		return 0, splitBroken
+	}
+	line := b
+	if k := bytes.IndexByte(b[open:], s.eol); k >= 0 {
+		line = b[:open+k]
+	} else if !final {
+		return 0, splitMore
+	}
+	return s.quoted(line, open, true)
 }
 
 // quoted splits off the cell whose opening quote is b[open].

@@ -94,9 +94,9 @@ func utf16Of(b []byte) string {
 	}
 	half := len(b) / 2
 	switch {
-	case zeros[1] > half*7/10 && zeros[0] < half/10:
+	case zeros[1] > half*7/10 && zeros[0] <= half/10:
 		return utf16leName
-	case zeros[0] > half*7/10 && zeros[1] < half/10:
+	case zeros[0] > half*7/10 && zeros[1] <= half/10:
 		return utf16beName
 	}
 	return ""

@@ -92,7 +92,7 @@ func bestColumn(rows [][]string) candidate {
 // names, the rest has no names; if the addresses then stand one to the right of their name, as in what R writes, it is
 // the first that has none.
 func columnNames(header []string, rows [][]string) []string {
-	width := max(usualWidth(rows), len(header), 1)
+	width := max(usualWidth(rows, header != nil), len(header), 1)
 	if len(rows) == 0 || width == len(header) {
 		return append(slices.Clone(header), make([]string, width-len(header))...)
 	}
@@ -106,9 +106,9 @@ func columnNames(header []string, rows [][]string) []string {
 	return names
 }
 
-// usualWidth is the largest number of cells that at least a tenth of the rows have, empty ones at the end not counted
-// unless most rows have them.
-func usualWidth(rows [][]string) int {
+// usualWidth is the largest number of cells that enough rows have: half of them where there is a header to go by, a tenth
+// and at least two where there is none. Empty cells at the end are not counted.
+func usualWidth(rows [][]string, header bool) int {
 	counts := map[int]int{}
 	for _, row := range rows {
 		n := len(row)
@@ -117,9 +117,13 @@ func usualWidth(rows [][]string) int {
 		}
 		counts[n]++
 	}
+	enough := max(len(rows)/10, min(len(rows), 2))
+	if header {
+		enough = (len(rows) + 1) / 2
+	}
 	usual := 0
 	for w, n := range counts {
-		if n*10 >= len(rows) {
+		if n >= enough {
 			usual = max(usual, w)
 		}
 	}

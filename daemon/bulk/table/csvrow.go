@@ -30,9 +30,6 @@ func (r *Reader) csvRow() (done, blank bool) {
 func (r *Reader) oddLine() bool {
 	line, ok := r.w.line(r.eol)
 	if !ok {
-		if r.w.full() {
-			return false // next makes a row of it.
-		}
 		return false
 	}
 	text := r.begin(line)

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -189,11 +190,7 @@ func (r *Reader) begin(b []byte) string {
 
 // take drops n bytes of the window and counts their lines.
 func (r *Reader) take(n int) {
-	for _, c := range r.w.data()[:n] {
-		if c == r.eol {
-			r.line++
-		}
-	}
+	r.line += int64(bytes.Count(r.w.data()[:n], []byte{r.eol}))
 	r.w.use(n)
 }
 

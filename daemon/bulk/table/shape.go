@@ -121,8 +121,7 @@ func (s shape) csv(delimiter string) reading {
 			line := firstLine(b, s.eol())
 			n = len(line)
 			if !sp.loose(line, 0) {
-				b = b[n:]
-				continue
+				sp.cells = append(sp.cells[:0], cell{to: n}) // A bad row, and a row all the same.
 			}
 		}
 		if row := cellTexts(string(b[:n]), sp.cells); len(row) > 1 || strings.TrimFunc(row[0], invisible) != "" {

@@ -53,18 +53,3 @@ func written(t testing.TB, l Layout, rows []Row, o WriteOptions) string {
 	return b.String()
 }
 
-func TestSmoke(t *testing.T) {
-	for _, in := range []string{
-		"name;email;note\r\nAda;ada@example.com;\"a, \"\"b\"\"\r\nc\"\r\n\"Bob;bob@example.com;x\r\n;;\r\nEve;eve@example.com\r\n",
-		"ada@example.com\nbob\n\n\"john doe\"@example.com\n",
-		"{\"id\":1,\"mail\":\"ada@example.com\"}\n{\"id\":2,\"mail\":null,\"verdict\":3}\nnope\n\"x@example.com\"\n",
-	} {
-		l, rows := readAll(t, in, Options{})
-		t.Log(l)
-		for _, r := range rows {
-			t.Logf("%+v", r)
-		}
-		t.Log("\n" + written(t, l, rows, WriteOptions{}))
-		t.Log("\n" + written(t, l, rows, WriteOptions{Shape: ShapeNDJSON}))
-	}
-}

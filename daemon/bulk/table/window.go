@@ -37,23 +37,25 @@ func (w *window) use(n int) {
 	w.offset += int64(n)
 }
 
-// more reads on, and reports whether there is anything new: more bytes, or the end. It must not be called on a full
-// window.
+// more reads as much as there is room for, and reports whether there is anything new: more bytes, or the end. It must not
+// be called on a full window. Filling the room keeps what is looked at twice to the size of a row.
 func (w *window) more() bool {
 	if w.err != nil {
 		return false
 	}
 	w.makeRoom()
-	for range 100 {
+	had, idle := w.end, 0
+	for w.end < len(w.buf) && w.err == nil {
 		n, err := w.r.Read(w.buf[w.end:])
 		w.end += n
 		w.err = err
-		if n > 0 || err != nil {
-			return n > 0 || err == io.EOF
+		if n > 0 {
+			idle = 0
+		} else if idle++; idle == 100 && err == nil {
+			w.err = io.ErrNoProgress
 		}
 	}
-	w.err = io.ErrNoProgress
-	return false
+	return w.end > had || w.err == io.EOF
 }
 
 // makeRoom leaves free space behind the data: by moving it to the front, or in a larger buffer.
