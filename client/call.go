@@ -126,6 +126,9 @@ func refusal(resp *http.Response, reply []byte) error {
 		return e
 	}
 	e.Code, e.Message = wire.Error.Code, wire.Error.Message
+	if wire.Error.Rule != nil {
+		e.Rule = *wire.Error.Rule
+	}
 	if ms := wire.Error.RetryAfterMS; ms != nil {
 		e.RetryAfter = time.Duration(*ms) * time.Millisecond
 	}

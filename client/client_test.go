@@ -183,7 +183,8 @@ func TestErrors(t *testing.T) {
 		body   string
 		want   *Error // nil = an error of another kind.
 	}{
-		{"refusal", 400, `{"error":{"code":"missing_field","message":"No email.","retry_after_ms":null}}`, &Error{Code: "missing_field", Message: "No email.", Status: 400, RequestID: "r-1"}},
+		{"refusal", 400, `{"error":{"code":"missing_field","message":"No email.","retry_after_ms":null,"rule":null}}`, &Error{Code: "missing_field", Message: "No email.", Status: 400, RequestID: "r-1"}},
+		{"refusal by a rule", 403, `{"error":{"code":"forbidden","message":"No.","retry_after_ms":null,"rule":"apps_only"}}`, &Error{Code: "forbidden", Message: "No.", Rule: "apps_only", Status: 403, RequestID: "r-1"}},
 		{"somebody else's error", 404, "<html>", &Error{Message: "the reply with status 404 Not Found is none of verimaild's; is this its socket?", Status: 404, RequestID: "r-1"}},
 		{"redirect", 302, "", &Error{Message: "the reply with status 302 Found is none of verimaild's; is this its socket?", Status: 302, RequestID: "r-1"}},
 		{"not JSON", 200, "<html>", nil},

@@ -40,6 +40,7 @@ type Error struct {
 	Code       string        // One of apitype's codes, such as apitype.CodeShuttingDown; "" if it is not verimaild that answers.
 	Message    string        // For a person.
 	RetryAfter time.Duration // When asking again may help; 0 if time alone does not.
+	Rule       string        // The configuration key that refuses, such as "apps[2].quota.per_day"; "" if none does.
 	Status     int           // The HTTP status.
 	RequestID  string        // Under which the daemon's log has this request.
 }

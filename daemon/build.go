@@ -64,7 +64,11 @@ func (d *Daemon) build() error {
 	}
 	d.later("verifier", d.closeVerifier)
 	d.answers = newAnswerLog(d.verifier, d.log.Named("verify"), d.cfg.Log)
-	d.accounts = api.NewAccounts(apps(d.cfg))
+	d.accounts, err = api.NewAccounts(api.AccountsOptions{Apps: apps(d.cfg), State: d.stores.State(), Logger: d.log.Named("api")})
+	if err != nil {
+		return err
+	}
+	d.later("usage", d.accounts.Close)
 	d.api = api.New(api.Options{
 		Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Cache: d.cache, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
 	})

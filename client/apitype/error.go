@@ -31,6 +31,7 @@ const (
 	CodeBodyTooLarge     = "body_too_large"     // 413
 	CodeURITooLong       = "uri_too_long"       // 414
 	CodeUnsupportedMedia = "unsupported_media"  // 415: the body is compressed or otherwise encoded.
+	CodeQuotaExceeded    = "quota_exceeded"     // 429: the application has spent what it may ask.
 	CodeClientClosed     = "client_closed"      // 499: the client closed its sending side before the answer was there.
 	CodeInvalidLine      = "invalid_line"       // 400: a line of an NDJSON body makes no sense; the message names it.
 	CodeNotRemembered    = "not_remembered"     // 404: nothing is remembered of the domain.

@@ -87,11 +87,14 @@ func New(opts Options) *Server {
 		opts.Replies = reply.Builtin
 	}
 	if opts.Accounts == nil {
-		opts.Accounts = NewAccounts(Apps{})
+		opts.Accounts, _ = NewAccounts(AccountsOptions{}) // Errs only for what is stored.
 	}
 	log := opts.Logger
 	if log == nil {
 		log = zap.NewNop()
+	}
+	if opts.Verifier != nil {
+		opts.Verifier = opts.Accounts.Meter(opts.Verifier)
 	}
 	base, cancel := context.WithCancelCause(context.Background())
 	s := &Server{

@@ -63,7 +63,7 @@ func groupsPointer(groups []uint32) uintptr { return uintptr(unsafe.Pointer(unsa
 
 // identify is who calls on conn, by apps.
 func identify(apps Apps, conn net.Conn) *Caller {
-	return (&connection{accounts: NewAccounts(apps), peer: peerOf(conn)}).current()
+	return (&connection{accounts: newAccounts(AccountsOptions{Apps: apps}), peer: peerOf(conn)}).current()
 }
 
 func TestIdentify(t *testing.T) {
@@ -180,12 +180,12 @@ func notAdmins(s *Server) {
 
 func TestFind(t *testing.T) {
 	id := func(n int) *int { return &n }
-	table := NewAccounts(Apps{List: []App{
+	table := newAccounts(AccountsOptions{Apps: Apps{List: []App{
 		{Name: "web", GID: id(33)},
 		{Name: "signup", UID: id(1001)},
 		{Name: "both", UID: id(1002), GID: id(500)},
 		{Name: "later", GID: id(501)},
-	}}).table.Load()
+	}}}).table.Load()
 	for _, tt := range []struct {
 		name     string
 		uid, gid int

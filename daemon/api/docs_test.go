@@ -78,6 +78,11 @@ func TestDocsFields(t *testing.T) {
 		apitype.CacheFaults{},
 		apitype.Forgotten{},
 		apitype.Imported{},
+		apitype.Usage{},
+		apitype.AppUsage{},
+		apitype.Quota{},
+		apitype.UsageCounts{},
+		apitype.VerdictCounts{},
 	} {
 		for field := range reflect.TypeOf(v).Fields() {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

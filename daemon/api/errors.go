@@ -31,6 +31,7 @@ var statuses = map[string]int{
 	apitype.CodeBodyTooLarge:     http.StatusRequestEntityTooLarge,
 	apitype.CodeURITooLong:       http.StatusRequestURITooLong,
 	apitype.CodeUnsupportedMedia: http.StatusUnsupportedMediaType,
+	apitype.CodeQuotaExceeded:    http.StatusTooManyRequests,
 	apitype.CodeClientClosed:     statusClientClosed,
 	apitype.CodeInvalidLine:      http.StatusBadRequest,
 	apitype.CodeNotRemembered:    http.StatusNotFound,
@@ -82,6 +83,13 @@ func failShuttingDown() *failure {
 	return f
 }
 
+// failQuota says which quota is spent, and until when.
+func failQuota(q *QuotaError) *failure {
+	f := fail(apitype.CodeQuotaExceeded, "Application %s may ask about %d %s, and has done so.", q.App, q.Limit, q.what)
+	f.rule, f.retry = q.Rule, q.Retry
+	return f
+}
+
 // failInternal hides cause from the client: what went wrong inside is for the log.
 func failInternal(cause error) *failure {
 	f := fail(apitype.CodeInternal, "The daemon failed to answer; its log has the details under this reply's X-Request-Id.")
@@ -93,6 +101,9 @@ func failInternal(cause error) *failure {
 func failureOf(ctx context.Context, err error) *failure {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
+	}
+	if q, ok := errors.AsType[*QuotaError](err); ok {
+		return failQuota(q)
 	}
 	switch {
 	case errors.Is(context.Cause(ctx), errShuttingDown):

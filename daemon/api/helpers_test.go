@@ -214,3 +214,12 @@ func answerOf(t testing.TB, r result) apitype.Answer {
 	}
 	return a
 }
+
+// newAccounts is NewAccounts with options that can't be wrong.
+func newAccounts(opts AccountsOptions) *Accounts {
+	a, err := NewAccounts(opts)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}

@@ -14,16 +14,24 @@ import (
 // else. Names and values are percent-decoded, RFC 3986 §2.1, and that is all.
 func parseVerifyQuery(raw string) (verify.Request, error) {
 	req := newVerifyRequest()
-	fs := fieldSet[verify.Request]{fields: verifyFields}
+	if err := readQuery(raw, verifyFields, &req); err != nil {
+		return verify.Request{}, err
+	}
+	return req, checkVerifyRequest(&req, "query parameter")
+}
+
+// readQuery reads the query string of an endpoint that has these fields into v.
+func readQuery[T any](raw string, fields []field[T], v *T) error {
+	fs := fieldSet[T]{fields: fields}
 	for pair := range strings.SplitSeq(raw, "&") {
 		if pair == "" {
 			continue
 		}
-		if err := takePair(&fs, &req, pair); err != nil {
-			return verify.Request{}, err
+		if err := takePair(&fs, v, pair); err != nil {
+			return err
 		}
 	}
-	return req, checkVerifyRequest(&req, "query parameter")
+	return nil
 }
 
 // takePair reads one name=value of a query string into v.

@@ -92,6 +92,7 @@ func newRoot(io stdio) *cobra.Command {
 	)
 	root.AddCommand(newCacheCmd(io), newDomainCmd(io))
 	root.AddCommand(newManCmd())
+	root.AddCommand(newUsageCmd(io))
 	return root
 }
 
