@@ -28,7 +28,7 @@ func (d *Daemon) sandboxed(opts *pool.Options) {
 	opts.Port = uint16(d.sandbox.Port())
 	if !d.boot.Sandbox.Budgets {
 		opts.DialsPerSecond, opts.SourceLimits = 0, pool.SourceLimits{}
-		opts.Limits = unpaced()
+		opts.Limits, opts.Forgiving, opts.State = unpaced(), true, nil
 	}
 }
 

@@ -65,8 +65,10 @@ func grudgeOf(o *Outcome) grudge {
 // blame draws the consequences of a reply for the path, and for what is beyond it. It sets o.RetryAt where that opens
 // the path's breaker, and then answers whatever waits there.
 func (pa *path) blame(o *Outcome) {
-	p := pa.pool
-	now := p.now()
+	if pa.pool.opts.Forgiving {
+		return
+	}
+	now := pa.pool.now()
 	switch grudgeOf(o) {
 	case hardGrudge:
 		pa.hard(now, o)
@@ -209,9 +211,11 @@ func (s *session) closedBy(f *flight, e *smtp.Error) {
 	case e == nil:
 		return
 	case e.Kind == smtp.KindTimeout, e.Kind == smtp.KindProtocol:
-		o := s.outcome(smtp.StageMAIL)
-		o.end(e, f.reader)
-		pa.soft(pa.pool.now(), &o)
+		if !pa.pool.opts.Forgiving {
+			o := s.outcome(smtp.StageMAIL)
+			o.end(e, f.reader)
+			pa.soft(pa.pool.now(), &o)
+		}
 		return
 	case e.Kind != smtp.KindDisconnected && e.Kind != smtp.KindReply:
 		return

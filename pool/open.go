@@ -308,7 +308,7 @@ func (la *lane) unreachable(a *attempt) {
 	}
 	la.spared = false
 	for _, s := range a.silent {
-		if !ours {
+		if !ours && !p.opts.Forgiving {
 			p.routes.failed(route{pa.source, s.to}, p.now(), s.timedOut)
 		}
 	}

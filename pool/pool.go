@@ -41,6 +41,10 @@ type Options struct {
 	Limits *provider.Limits
 	Sites  []SiteRule
 
+	// Forgiving holds nothing against anybody: no breaker opens, and no address is left alone. It is for a world in which
+	// refusals are part of the play, and answers are to repeat.
+	Forgiving bool
+
 	// State keeps what was spent, learned and blocked over a restart; one pool at a time may have it. Nil keeps nothing.
 	State *store.Store
 

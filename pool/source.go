@@ -118,7 +118,7 @@ type sourceState struct {
 	suspendedWhy   string
 	gone           bool // No longer configured; its sessions end with the work they have.
 	dials          budget.Bucket
-	refusedBy      map[string]time.Duration // Sites that refused it, and when.
+	refusedBy      map[string]time.Duration // Providers that refused it, and when.
 }
 
 func newSourceState(s Source) *sourceState {
@@ -183,7 +183,7 @@ func (p *Pool) suspend(src *sourceState, why string) {
 }
 
 const (
-	unwelcome    = 3         // Sites of different providers that refuse a source within an hour, so that it is the source.
+	unwelcome    = 3         // Providers that refuse a source within an hour, so that it is the source.
 	quarantine   = time.Hour // How long it rests then.
 	refusalCount = time.Hour
 )
@@ -191,14 +191,15 @@ const (
 // sourceRefused notes that a site refused a source itself. When several that have nothing to do with each other do, it
 // is out for a while.
 func (p *Pool) sourceRefused(pa *path, now time.Duration) {
-	src, who := pa.source, pa.site.key
+	src := pa.source
 	src.sourceRefused(p.wall(now))
-	if pa.site.provider != nil {
-		who = pa.site.provider.ID
+	if pa.site.provider == nil { // Sites that nobody knows may all be customers of one.
+		return
 	}
-	for site, at := range src.refusedBy {
+	who := pa.site.provider.ID
+	for id, at := range src.refusedBy {
 		if now-at > refusalCount {
-			delete(src.refusedBy, site)
+			delete(src.refusedBy, id)
 		}
 	}
 	if src.refusedBy == nil {
@@ -210,7 +211,7 @@ func (p *Pool) sourceRefused(pa *path, now time.Duration) {
 	}
 	clear(src.refusedBy)
 	src.suspendedUntil = p.wall(now).Add(quarantine)
-	src.suspendedWhy = "several receivers refuse it"
-	p.log.Warn("source suspended: several receivers that have nothing to do with each other refuse it",
+	src.suspendedWhy = "several providers refuse it"
+	p.log.Warn("source suspended: several providers refuse it",
 		zap.String("source", src.Name), zap.Duration("for", quarantine))
 }
