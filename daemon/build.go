@@ -10,6 +10,7 @@ import (
 	"github.com/verimails/verimaild/daemon/api"
 	"github.com/verimails/verimaild/internal/netguard"
 	"github.com/verimails/verimaild/internal/store"
+	"github.com/verimails/verimaild/pool/preflight"
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/lists"
@@ -63,12 +64,10 @@ func (d *Daemon) build() error {
 		return err
 	}
 	d.later("verifier", d.closeVerifier)
+	d.monitor = preflight.NewMonitor(d.preflightOptions(d.cfg, &egress))
+	d.later("preflight", d.monitor.Close)
 	d.answers = newAnswerLog(d.verifier, d.log.Named("verify"), d.cfg.Log)
-	d.accounts, err = api.NewAccounts(api.AccountsOptions{Apps: apps(d.cfg), State: d.stores.State(), Logger: d.log.Named("api")})
-	if err != nil {
-		return err
-	}
-	d.later("usage", d.accounts.Close)
+	d.accounts = api.NewAccounts(apps(d.cfg))
 	d.api = api.New(api.Options{
 		Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Cache: d.cache, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
 	})

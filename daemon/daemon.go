@@ -22,6 +22,7 @@ import (
 	"github.com/verimails/verimaild/internal/netguard"
 	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/pool"
+	"github.com/verimails/verimaild/pool/preflight"
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/systemd"
 	"github.com/verimails/verimaild/verify"
@@ -54,6 +55,7 @@ type Daemon struct {
 	lists    *lists.Lists
 	resolver *maildns.Resolver
 	verifier *verify.Verifier
+	monitor  *preflight.Monitor
 	answers  *answerLog
 	accounts *api.Accounts
 	api      *api.Server
@@ -157,6 +159,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if d.pool != nil {
 		d.pool.Start(life)
 	}
+	d.monitor.Start(life)
 	ls, err := d.listen()
 	if err != nil {
 		return errors.Join(err, d.unwind(life))

@@ -87,6 +87,7 @@ func (d *Daemon) reload(ctx context.Context, cfg *config.Config) (restart []stri
 	if !had && d.pool != nil {
 		d.pool.Start(context.WithoutCancel(ctx))
 	}
+	d.monitor.Reload(d.preflightOptions(cfg, &egress))
 	if err := d.verifier.Reload(settings); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,11 +19,12 @@ type problem struct{ code, message string }
 func (d *Daemon) ready() (bool, []apitype.Problem) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	out := make([]apitype.Problem, len(d.problems))
-	for i, p := range d.problems {
-		out[i] = apitype.Problem{Code: p.code, Message: p.message}
+	unfit, left := d.unfit()
+	out := make([]apitype.Problem, 0, len(d.problems)+len(unfit))
+	for _, p := range slices.Concat(d.problems, unfit) {
+		out = append(out, apitype.Problem{Code: p.code, Message: p.message})
 	}
-	return len(d.problems) == 0, out
+	return len(d.problems) == 0 && left, out
 }
 
 // announce logs what is in the way, and which names of the operator's lists are left out.
@@ -55,8 +57,13 @@ func (d *Daemon) status() string {
 		return "Not asking mail servers: " + d.problems[0].message
 	}
 	st := d.pool.Stats()
-	return fmt.Sprintf("Sources: %d. Sessions: %d, of which %d idle. Addresses waiting: %d. Recipients asked about: %d.",
-		len(st.Sources), st.SessionsOpen, st.SessionsIdle, st.Waiting, st.Recipients)
+	unfit, _ := d.unfit()
+	out := ""
+	for _, p := range unfit {
+		out += " " + p.message + "."
+	}
+	return fmt.Sprintf("Sources: %d.%s Sessions: %d, of which %d idle. Addresses waiting: %d. Recipients asked about: %d.",
+		len(st.Sources), out, st.SessionsOpen, st.SessionsIdle, st.Waiting, st.Recipients)
 }
 
 // Failing tells the service manager why there is no daemon; "systemctl status" shows it until the next start.
