@@ -1,8 +1,8 @@
-# Everything here needs only Go and the module proxy, but for interop and unit, which need Debian packages.
+# Everything here needs only Go and the module proxy, but for interop, unit and boot, which need Debian packages.
 TOOL = go tool -modfile=tools.mod
 FUZZTIME ?= 20s
 
-.PHONY: build test race fuzz bench lint fmt check cover interop unit generate
+.PHONY: build test race fuzz bench lint fmt check cover interop unit boot dist generate
 
 build:
 	go build -trimpath -o verimaild ./cmd/verimaild
@@ -34,7 +34,13 @@ cover:
 interop: ## Real mail servers from Debian packages, unpacked into a private root.
 	go test -tags interop -count=1 ./internal/interop/...
 
-unit: ## The systemd unit, by systemd-analyze.
+unit: ## The systemd units, by systemd-analyze.
 	systemd/verify.sh
+
+dist: ## Packages for amd64 and arm64, SBOMs and checksums in dist/.
+	packaging/build dist
+
+boot: ## The package in a Debian of its own, booted by systemd-nspawn; as root.
+	.ci/nspawn
 
 check: lint race ## What CI runs, but for fuzzing and interop.
