@@ -66,10 +66,13 @@ func (d *Daemon) build() error {
 	d.later("verifier", d.closeVerifier)
 	d.monitor = preflight.NewMonitor(d.preflightOptions(d.cfg, &egress))
 	d.later("preflight", d.monitor.Close)
+	if err := d.buildLedger(); err != nil {
+		return err
+	}
 	d.answers = newAnswerLog(d.verifier, d.log.Named("verify"), d.cfg.Log)
 	d.accounts = api.NewAccounts(apps(d.cfg))
 	d.api = api.New(api.Options{
-		Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Cache: d.cache, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
+		Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Cache: d.cache, Ledger: d.ledger, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
 	})
 	return nil
 }

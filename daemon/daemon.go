@@ -18,6 +18,7 @@ import (
 	"github.com/verimails/verimaild/cache"
 	"github.com/verimails/verimaild/config"
 	"github.com/verimails/verimaild/daemon/api"
+	"github.com/verimails/verimaild/daemon/ledger"
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/internal/netguard"
 	"github.com/verimails/verimaild/internal/store"
@@ -56,6 +57,7 @@ type Daemon struct {
 	resolver *maildns.Resolver
 	verifier *verify.Verifier
 	monitor  *preflight.Monitor
+	ledger   *ledger.Ledger // nil without cache.
 	answers  *answerLog
 	accounts *api.Accounts
 	api      *api.Server

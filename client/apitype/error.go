@@ -34,6 +34,7 @@ const (
 	CodeQuotaExceeded    = "quota_exceeded"     // 429: the application has spent what it may ask.
 	CodeClientClosed     = "client_closed"      // 499: the client closed its sending side before the answer was there.
 	CodeInvalidLine      = "invalid_line"       // 400: a line of an NDJSON body makes no sense; the message names it.
+	CodeNotDSN           = "not_dsn"            // 400: a message that is no delivery status notification.
 	CodeNotRemembered    = "not_remembered"     // 404: nothing is remembered of the domain.
 	CodeCacheDisabled    = "cache_disabled"     // 409: the daemon runs without memory.
 	CodeInternal         = "internal_error"     // 500: a fault of the daemon; its log has the details under X-Request-Id.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/verimails/verimaild/cache"
 	"github.com/verimails/verimaild/client/apitype"
+	"github.com/verimails/verimaild/daemon/ledger"
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/verdict"
@@ -36,6 +37,9 @@ type Options struct {
 
 	// Cache is what is remembered. nil, as in a sandbox without memory, refuses whatever is about it.
 	Cache *cache.Cache
+
+	// Ledger takes reports of what became of mail. It is needed where Cache is there.
+	Ledger *ledger.Ledger
 
 	// Replies are the rules in force, for POST /v1/explain. It is called concurrently; nil means the built-in ones.
 	Replies func() *reply.Table

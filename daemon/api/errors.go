@@ -34,6 +34,7 @@ var statuses = map[string]int{
 	apitype.CodeQuotaExceeded:    http.StatusTooManyRequests,
 	apitype.CodeClientClosed:     statusClientClosed,
 	apitype.CodeInvalidLine:      http.StatusBadRequest,
+	apitype.CodeNotDSN:           http.StatusBadRequest,
 	apitype.CodeNotRemembered:    http.StatusNotFound,
 	apitype.CodeCacheDisabled:    http.StatusConflict,
 	apitype.CodeInternal:         http.StatusInternalServerError,

@@ -25,6 +25,8 @@ var routeTable = []route{
 	{"GET /v1/verify", ScopeVerify, false, (*Server).verifyQuery},
 	{"POST /v1/verify", ScopeVerify, false, (*Server).verifyBody},
 	{"POST /v1/explain", ScopeVerify, false, (*Server).explain},
+	{"POST /v1/feedback", ScopeVerify, false, (*Server).feedback},
+	{"GET /v1/feedback", ScopeAdmin, false, (*Server).feedbackStats},
 	{"GET /v1/domains/{domain}", ScopeAdmin, false, (*Server).domainRecord},
 	{"DELETE /v1/domains/{domain}", ScopeAdmin, false, (*Server).forgetDomain},
 	{"DELETE /v1/addresses/{email}", ScopeAdmin, false, (*Server).forgetAddress},
