@@ -110,6 +110,7 @@ func (pa *path) blocked(o *Outcome) {
 	o.RetryAt = pa.pool.wall(pa.breaker.Until)
 	kept := *o
 	kept.opening, kept.mail, kept.rcptAt = nil, command{}, time.Time{}
+	kept.Remembered = true
 	kept.anonymize()
 	pa.refusal, pa.site.dirty = &kept, true
 	pa.failAll(&kept)

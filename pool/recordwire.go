@@ -150,7 +150,7 @@ func appendRefusal(b []byte, o *Outcome) []byte {
 }
 
 func readRefusal(r *wireReader) *Outcome {
-	o := &Outcome{Stage: smtp.Stage(r.string())}
+	o := &Outcome{Stage: smtp.Stage(r.string()), Remembered: true}
 	text := r.string()
 	o.Meaning = reply.Meaning{
 		Class: reply.Class(r.string()), Scope: reply.Scope(r.string()), Detail: reply.Detail(r.string()), Rule: r.string(),

@@ -101,6 +101,10 @@ type Outcome struct {
 	mail    command     // MAIL of its transaction.
 	rcptAt  time.Time   // When its RCPT was written; zero if it was not.
 	utf8    bool        // MAIL carried SMTPUTF8.
+
+	// Remembered says that nothing was asked: the reply was given earlier, at At, and for as long as RetryAt nothing is
+	// asked from this source.
+	Remembered bool
 }
 
 // A command is when it was written, and the reply to it. Both may be missing.
@@ -118,6 +122,9 @@ func (o *Outcome) sent(f *flight, b *batch) {
 // Dialogue is the outcome's part of the session: its opening, MAIL, and this recipient's RCPT.
 // Other recipients of the same transaction are not in it.
 func (o *Outcome) Dialogue() []smtp.Line {
+	if o.Remembered {
+		return appendReply(nil, &o.Reply)
+	}
 	lines := append([]smtp.Line(nil), o.opening...)
 	if !o.mail.at.IsZero() {
 		text := "MAIL FROM:<" + o.sender + ">"
