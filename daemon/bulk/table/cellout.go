@@ -66,15 +66,24 @@ func (e *cellEncoder) line(b []byte, cells []string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// cell writes one cell, in quotes where a reader may need them: delimiters of others than ours count too, for readers
-// that guess. A lone empty cell is quoted, because an empty line is no row.
+// needsQuotes reports whether a reader may need quotes around a cell. Delimiters of others than ours count too, for readers
+// that guess. A lone blank cell is quoted, because a blank line is no row.
+func (e *cellEncoder) needsQuotes(s string, alone bool) bool {
+	switch {
+	case alone && strings.TrimFunc(s, invisible) == "":
+		return true
+	case s == "":
+		return false
+	}
+	return strings.ContainsAny(s, "\",;\t|\r\n") || strings.IndexByte(s, e.delim) >= 0 || s[0] == ' ' || s[len(s)-1] == ' '
+}
+
+// cell writes one cell.
 func (e *cellEncoder) cell(b []byte, s string, alone bool) []byte {
 	if !e.o.RawFormulas && isFormula(s) {
 		s = "'" + s
 	}
-	plain := s == "" && !alone || s != "" && !strings.ContainsAny(s, "\",;\t|\r\n") && strings.IndexByte(s, e.delim) < 0 &&
-		s[0] != ' ' && s[len(s)-1] != ' '
-	if plain {
+	if !e.needsQuotes(s, alone) {
 		return append(b, s...)
 	}
 	b = append(b, '"')

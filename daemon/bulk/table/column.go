@@ -98,7 +98,7 @@ func columnNames(header []string, rows [][]string) []string {
 	}
 	names := make([]string, width)
 	shift := 0
-	if best := bestColumn(rows); width == len(header)+1 && best.index > 0 && best.share >= 0.5 &&
+	if best := bestColumn(rows); len(header) > 0 && width == len(header)+1 && best.index > 0 && best.share >= 0.5 &&
 		nameRank(header[best.index-1]) > 0 && (best.index == len(header) || nameRank(header[best.index]) == 0) {
 		shift = 1
 	}

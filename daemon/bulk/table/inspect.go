@@ -167,10 +167,11 @@ func refused(b []byte) error {
 
 // text finds out about a list that is not NDJSON.
 func (in *inspection) text(text []byte) error {
-	in.l.CR = bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') >= 0
-	if len(bytes.TrimFunc(text, invisible)) == 0 {
+	lines := bytes.TrimFunc(text, invisible)
+	if len(lines) == 0 {
 		return ErrEmpty
 	}
+	in.l.CR = bytes.IndexByte(lines, '\n') < 0 && bytes.IndexByte(lines, '\r') >= 0
 	if in.o.Format != Lines {
 		text = in.sepLine(text)
 	}

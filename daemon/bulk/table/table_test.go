@@ -52,4 +52,3 @@ func written(t testing.TB, l Layout, rows []Row, o WriteOptions) string {
 	}
 	return b.String()
 }
-
