@@ -50,6 +50,8 @@ type Cache struct {
 	counter counters
 	epochs  epochs
 
+	uniforms epochs // Since when a domain is known to refuse everybody alike; see uniform.go.
+
 	mailboxes *store.Records[[]byte]
 	facts     *store.Records[[]byte]
 	hosts     *store.Records[[]byte]
@@ -91,7 +93,7 @@ func New(opts Options) (*Cache, error) {
 	if err := c.openRecords(); err != nil {
 		return nil, err
 	}
-	return c, c.loadEpochs()
+	return c, errors.Join(c.loadEpochs(&c.epochs), c.loadEpochs(&c.uniforms))
 }
 
 // openRecords names the record sets. The first byte of a key is the kind, so that domain facts can be read without
@@ -101,7 +103,7 @@ func (c *Cache) openRecords() error {
 	for _, s := range []struct {
 		prefix string
 		into   **store.Records[[]byte]
-	}{{"m", &c.mailboxes}, {"d", &c.facts}, {"h", &c.hosts}, {"s", &c.sites}, {"e", &c.epochs.records}} {
+	}{{"m", &c.mailboxes}, {"d", &c.facts}, {"h", &c.hosts}, {"s", &c.sites}, {"e", &c.epochs.records}, {"u", &c.uniforms.records}} {
 		if *s.into, err = store.NewRecords(c.store, s.prefix, raw); err != nil {
 			return fmt.Errorf("cache: %w", err)
 		}

@@ -16,16 +16,21 @@ type factRecord struct {
 // Domain returns what is remembered of a domain's mail server. The slices of the result are shared: they must not be
 // changed. ContradictedAt is set even if nothing else is remembered.
 func (c *Cache) Domain(d address.Domain) (verdict.DomainFact, verdict.Freshness) {
-	rec, fromMemory, f := c.fact(d)
+	out, fromMemory, f := c.domain(d)
 	c.count(kindDomain, fromMemory, f)
-	var out verdict.DomainFact
+	return out, f
+}
+
+// domain is Domain without counting.
+func (c *Cache) domain(d address.Domain) (out verdict.DomainFact, fromMemory bool, f verdict.Freshness) {
+	rec, fromMemory, f := c.fact(d)
 	if f != verdict.Missing {
 		out = rec.DomainFact
 		out.ExpiresAt = out.CheckedAt.Add(c.ages.Load().factAge(&out).Hard)
 	}
 	out.Domain = d.ASCII()
 	out.ContradictedAt = epochTime(c.epochOf(d.ASCII()))
-	return out, f
+	return out, fromMemory, f
 }
 
 // fact looks a domain fact up without counting.
@@ -97,11 +102,9 @@ func (c *Cache) putFact(t Token, d address.Domain, f verdict.DomainFact, onlyNew
 	if keep || factOutranked(old, &f, freshness) {
 		return false
 	}
-	if contradicts {
-		if !c.contradicted(t, d) {
-			c.counter.void.Add(1)
-			return false
-		}
+	if contradicts && !c.contradicted(t, d, c.beginning(&f, onlyNewer)) {
+		c.counter.void.Add(1)
+		return false
 	}
 	rec := factRecord{DomainFact: f, epoch: c.epochs.at(key)}
 	value := packFact(&rec)
@@ -114,17 +117,43 @@ func (c *Cache) putFact(t Token, d address.Domain, f verdict.DomainFact, onlyNew
 	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.facts.TryPut(key[:], value, ttl) })
 }
 
+// beginning is what begins with a fact that contradicts what was known. What another host found out of refusals says
+// nothing of those that this one met.
+func (c *Cache) beginning(f *verdict.DomainFact, imported bool) func(address.Domain) {
+	switch {
+	case f.Reason != verdict.UniformRefusal:
+		return c.newEpoch
+	case imported:
+		return func(address.Domain) {}
+	default:
+		return c.newUniform
+	}
+}
+
 // settleFact decides what becomes of an old fact, which may be nil, when a new one comes. It is pure.
 func settleFact(old *factRecord, f *verdict.DomainFact) (keep, contradicts bool) {
+	if f.Reason == verdict.UniformRefusal {
+		return settleUniform(old)
+	}
 	if old == nil {
 		return false, false
 	}
-	// That a server refuses all alike just now is no habit of the domain: nothing is known by it that was not before.
-	if f.Reason == verdict.UniformRefusal && old.Reason == "" {
-		return true, false
-	}
 	known := old.AcceptsAll != verdict.Undetermined && f.AcceptsAll != verdict.Undetermined
 	return false, known && old.AcceptsAll != f.AcceptsAll
+}
+
+// settleUniform is settleFact for a domain that refuses everybody alike. Where somebody was accepted, that it does so now
+// is no habit of the domain: nothing is known by it that was not before. Elsewhere every refusal that is remembered is
+// as empty as this one, unless that was found out before.
+func settleUniform(old *factRecord) (keep, contradicts bool) {
+	if old == nil {
+		return false, true
+	}
+	if old.Reason != "" {
+		return false, old.Reason != verdict.UniformRefusal
+	}
+	accepts := old.Accepted || old.AcceptsAll == verdict.True
+	return accepts, !accepts
 }
 
 // refusalContradicts drops what is said of a domain if it is said to accept everyone, since somebody there does not
@@ -132,13 +161,13 @@ func settleFact(old *factRecord, f *verdict.DomainFact) (keep, contradicts bool)
 func (c *Cache) refusalContradicts(t Token, d address.Domain) {
 	if rec, _, f := c.fact(d); f != verdict.Missing && rec.AcceptsAll == verdict.True &&
 		!(f == verdict.Fresh && verdict.Reported(rec.Evidence) != nil) {
-		c.contradicted(t, d)
+		c.contradicted(t, d, c.newEpoch)
 	}
 }
 
-// contradicted begins a new epoch of a domain for the holder of a token, whose token stays valid while all others
+// contradicted begins something new of a domain for the holder of a token, whose token stays valid while all others
 // become void. With a void token it changes nothing, and says so.
-func (c *Cache) contradicted(t Token, d address.Domain) bool {
+func (c *Cache) contradicted(t Token, d address.Domain, begin func(address.Domain)) bool {
 	p := c.place(kindDomain, d.ASCII(), d.ASCII())
 	if !t.valid(&p) {
 		return false
@@ -148,7 +177,7 @@ func (c *Cache) contradicted(t Token, d address.Domain) bool {
 		return false
 	}
 	t.domainWas.Store(was + oneGeneration)
-	c.newEpoch(d)
+	begin(d)
 	return true
 }
 

@@ -107,8 +107,10 @@ func TestContradictions(t *testing.T) {
 			b.habit("example.com", false)
 			b.put(ada, accepted)
 			d := domain(b.t, "example.com")
-			if err := b.PutDomain(b.BeginDomain(d), d, verdict.DomainFact{Reason: verdict.UniformRefusal}); err != nil {
-				b.t.Fatal(err)
+			for _, f := range []verdict.DomainFact{{AcceptsAll: verdict.False, Accepted: true}, {Reason: verdict.UniformRefusal}} {
+				if err := b.PutDomain(b.BeginDomain(d), d, f); err != nil {
+					b.t.Fatal(err)
+				}
 			}
 		}, verdict.False, accepted},
 		{"contradicted, then learned anew", func(b *bench) {

@@ -7,6 +7,7 @@ const (
 	bitAcceptsAll = 1 << iota
 	bitRefusesMadeUp
 	bitFactEpoch
+	bitAccepted
 )
 
 func packFact(r *factRecord) []byte {
@@ -19,6 +20,9 @@ func packFact(r *factRecord) []byte {
 	}
 	if r.epoch != 0 {
 		bits |= bitFactEpoch
+	}
+	if r.Accepted {
+		bits |= bitAccepted
 	}
 	var e encoder
 	e.byte(bits)
@@ -46,6 +50,7 @@ func unpackFact(value []byte) (*factRecord, error) {
 	case bitRefusesMadeUp:
 		r.AcceptsAll = verdict.False
 	}
+	r.Accepted = bits&bitAccepted != 0
 	r.Domain = d.string()
 	r.Reason = verdict.Reason(d.string())
 	r.CheckedAt = d.time()

@@ -83,9 +83,9 @@ func epochTime(epoch uint32) time.Time {
 }
 
 // loadEpochs reads the epochs from disk.
-func (c *Cache) loadEpochs() error {
-	c.epochs.of = map[domainKey]uint32{}
-	for item, err := range c.epochs.records.Scan(store.Range{}) {
+func (c *Cache) loadEpochs(e *epochs) error {
+	e.of = map[domainKey]uint32{}
+	for item, err := range e.records.Scan(store.Range{}) {
 		if err != nil {
 			return fmt.Errorf("cache: read epochs: %w", err)
 		}
@@ -94,8 +94,8 @@ func (c *Cache) loadEpochs() error {
 			c.bad(errWire)
 			continue
 		}
-		c.epochs.of[domainKey(item.Key)] = uint32(epoch)
-		c.epochs.some.Store(true)
+		e.of[domainKey(item.Key)] = uint32(epoch)
+		e.some.Store(true)
 	}
 	return nil
 }
@@ -109,12 +109,15 @@ func (c *Cache) Contradict(d address.Domain) {
 
 // newEpoch begins a domain's new epoch. Its generation has been raised before, so that nothing from the old epoch is
 // stored as if it were from the new.
-func (c *Cache) newEpoch(d address.Domain) {
+func (c *Cache) newEpoch(d address.Domain) { c.begin(&c.epochs, d) }
+
+// begin begins something of a domain, now.
+func (c *Cache) begin(e *epochs, d address.Domain) {
 	key := c.hashes.domain(d)
-	epoch := c.epochs.begin(key, c.now())
+	epoch := e.begin(key, c.now())
 	c.counter.contradictions.Add(1)
 	c.log.Info("what was known of a domain was found wrong and is dropped", zap.String("domain", d.ASCII()))
 	// If the write is dropped, the old records come back after a restart: old, but within their ages.
-	_ = c.epochs.records.TryPut(key[:], binary.AppendUvarint(nil, uint64(epoch)), longestAge+maxAhead)
+	_ = e.records.TryPut(key[:], binary.AppendUvarint(nil, uint64(epoch)), longestAge+maxAhead)
 	c.memory.remove(c.hash(d.ASCII()), memKey{kindDomain, d.ASCII()})
 }

@@ -40,7 +40,7 @@ func (c *Cache) ForgetDomain(ctx context.Context, d address.Domain) (n int, err 
 		return 0, fmt.Errorf("cache: forget %s: %w", d, err)
 	}
 	if c.store.InUse() {
-		for _, set := range []*store.Records[[]byte]{c.mailboxes, c.facts, c.hosts, c.epochs.records} {
+		for _, set := range []*store.Records[[]byte]{c.mailboxes, c.facts, c.hosts, c.epochs.records, c.uniforms.records} {
 			deleted, err := set.DeletePrefix(ctx, key[:])
 			n += deleted
 			if err != nil {
@@ -49,6 +49,7 @@ func (c *Cache) ForgetDomain(ctx context.Context, d address.Domain) (n int, err 
 		}
 	}
 	c.epochs.forget(key)
+	c.uniforms.forget(key)
 	return n, nil
 }
 
@@ -65,11 +66,12 @@ func (c *Cache) ForgetAll(ctx context.Context) error {
 	}()
 	c.slots.settle()
 	c.memory.clear()
-	for _, set := range []*store.Records[[]byte]{c.mailboxes, c.facts, c.hosts, c.sites, c.epochs.records} {
+	for _, set := range []*store.Records[[]byte]{c.mailboxes, c.facts, c.hosts, c.sites, c.epochs.records, c.uniforms.records} {
 		if err := set.Drop(ctx); err != nil {
 			return fmt.Errorf("cache: forget everything: %w", err)
 		}
 	}
 	c.epochs.forgetAll()
+	c.uniforms.forgetAll()
 	return nil
 }

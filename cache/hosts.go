@@ -18,21 +18,25 @@ type hostsRecord struct {
 // must not be changed. A record is fresh as long as its TTL says; past that it is stale, and goes on to serve for a
 // day if the DNS fails. For some minutes after a failure it counts as fresh, so that the DNS is left alone.
 func (c *Cache) Hosts(d address.Domain) (maildns.MailHosts, verdict.Freshness) {
+	h, fromMemory, f := c.mailHosts(d)
+	c.count(kindHosts, fromMemory, f)
+	return h, f
+}
+
+// mailHosts is Hosts without counting.
+func (c *Cache) mailHosts(d address.Domain) (h maildns.MailHosts, fromMemory bool, f verdict.Freshness) {
 	p := c.place(kindHosts, d.ASCII(), d.ASCII())
 	rec := held[hostsRecord](c, &p)
-	fromMemory := rec != nil
-	if !fromMemory {
+	if fromMemory = rec != nil; !fromMemory {
 		rec = c.loadHosts(&p, d)
 	}
-	f := verdict.Missing
 	if rec != nil {
 		f = rec.freshness(c.ages.Load(), c.now())
 	}
-	c.count(kindHosts, fromMemory, f)
 	if f == verdict.Missing {
-		return maildns.MailHosts{}, f
+		return h, fromMemory, f
 	}
-	return rec.MailHosts, f
+	return rec.MailHosts, fromMemory, f
 }
 
 func (r *hostsRecord) freshness(ages *Ages, now time.Time) verdict.Freshness {

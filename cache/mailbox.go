@@ -10,23 +10,27 @@ import (
 
 // Mailbox returns what is remembered of a mailbox. The slices of the result are shared: they must not be changed.
 func (c *Cache) Mailbox(a address.Address) (verdict.Mailbox, verdict.Freshness) {
+	m, fromMemory, f := c.mailbox(a)
+	c.count(kindMailbox, fromMemory, f)
+	return m, f
+}
+
+// mailbox looks a mailbox up without counting.
+func (c *Cache) mailbox(a address.Address) (m verdict.Mailbox, fromMemory bool, f verdict.Freshness) {
 	p := c.place(kindMailbox, a.Key(), a.Domain().ASCII())
 	rec := held[mailboxRecord](c, &p)
-	fromMemory := rec != nil
-	if !fromMemory {
+	if fromMemory = rec != nil; !fromMemory {
 		rec = c.loadMailbox(&p, a)
 	}
-	f := verdict.Missing
 	if rec != nil {
 		f = rec.freshness(c.ages.Load(), c.now())
 	}
-	c.count(kindMailbox, fromMemory, f)
 	if f == verdict.Missing {
-		return verdict.Mailbox{}, f
+		return m, fromMemory, f
 	}
-	m := rec.Mailbox
+	m = rec.Mailbox
 	m.ExpiresAt = m.CheckedAt.Add(c.ages.Load().mailboxAge(&m).Hard)
-	return m, f
+	return m, fromMemory, f
 }
 
 // freshness judges a record. One that waits for a second refusal is worth asking about again.
@@ -58,7 +62,7 @@ func (c *Cache) loadMailbox(p *place, a address.Address) *mailboxRecord {
 		c.bad(err)
 		return nil
 	}
-	if rec.leansOnHabit() && rec.epoch < c.epochs.at(d) {
+	if rec.leansOnHabit() && rec.epoch < c.epochs.at(d) || rec.saidOfAll(c.uniforms.at(d)) {
 		return nil
 	}
 	c.admit(p, before, rec, rec.size())
@@ -153,6 +157,9 @@ func settleMailbox(old *mailboxRecord, answer mailboxRecord, ages *Ages, now tim
 func (c *Cache) trimMailbox(m verdict.Mailbox) verdict.Mailbox {
 	m.CheckedAt = c.stamp(m.CheckedAt)
 	m.ExpiresAt = time.Time{}
+	if !m.RetryAt.IsZero() {
+		m.RetryAt = c.stamp(m.RetryAt)
+	}
 	m.AcceptAll = verdict.AcceptAll(cut(string(m.AcceptAll), maxName))
 	m.Provider = cut(m.Provider, maxName)
 	m.MX = slices.Clone(m.MX[:min(len(m.MX), maxMX)])

@@ -28,6 +28,7 @@ const (
 	bitNotImplicit             // It is false.
 	bitRefused                 // A refusal is noted.
 	bitEpoch                   // The epoch is not 0.
+	bitRetry                   // There is a time to ask again.
 )
 
 func (r *mailboxRecord) encode(e *encoder, red *redactor) {
@@ -44,11 +45,17 @@ func (r *mailboxRecord) encode(e *encoder, red *redactor) {
 	if r.epoch != 0 {
 		bits |= bitEpoch
 	}
+	if !r.RetryAt.IsZero() {
+		bits |= bitRetry
+	}
 	e.byte(bits)
 	e.string(string(r.Reason))
 	e.time(r.CheckedAt)
 	if r.epoch != 0 {
 		e.uint(uint64(r.epoch))
+	}
+	if !r.RetryAt.IsZero() {
+		e.time(r.RetryAt)
 	}
 	if r.refused() {
 		e.string(string(r.refusal))
@@ -76,6 +83,9 @@ func decodeMailbox(d *decoder, red *redactor) (r mailboxRecord) {
 	r.CheckedAt = d.time()
 	if bits&bitEpoch != 0 {
 		r.epoch = uint32(d.small(1<<32 - 1)) //nolint:gosec // G115: bounded.
+	}
+	if bits&bitRetry != 0 {
+		r.RetryAt = d.time()
 	}
 	if bits&bitRefused != 0 {
 		r.refusal = verdict.Reason(d.string())

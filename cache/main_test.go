@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -173,9 +174,9 @@ func (b *bench) restart() {
 		store: b.store, hashes: b.hashes, log: b.log, now: b.now, memory: newMemory(1000, 1<<20),
 		mailboxes: b.mailboxes, facts: b.facts, hosts: b.hosts, sites: b.sites,
 	}
-	fresh.epochs.records = b.epochs.records
+	fresh.epochs.records, fresh.uniforms.records = b.epochs.records, b.uniforms.records
 	fresh.ages.Store(b.ages.Load())
-	if err := fresh.loadEpochs(); err != nil {
+	if err := errors.Join(fresh.loadEpochs(&fresh.epochs), fresh.loadEpochs(&fresh.uniforms)); err != nil {
 		b.t.Fatal(err)
 	}
 	b.Cache = fresh

@@ -65,6 +65,11 @@ func (c *Cache) BeginDomain(d address.Domain) Token {
 	return t
 }
 
+// Void reports whether t stores nothing any more.
+func (t Token) Void() bool {
+	return t.domain == nil || t.domain.Load() != t.domainWas.Load() || t.name != nil && t.name.Load() != t.nameWas
+}
+
 // valid reports whether t is good for storing at a place.
 func (t Token) valid(p *place) bool {
 	if t.domain == nil || t.domain != p.domain {

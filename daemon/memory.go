@@ -63,31 +63,57 @@ type hostRules struct {
 // change makes what was looked up until now be looked up again.
 func (r *hostRules) change() { r.changed.Store(new(time.Now())) }
 
+// since reports whether the rules have been the same since t.
+func (r *hostRules) since(t time.Time) bool {
+	changed := r.changed.Load()
+	return changed == nil || t.After(*changed)
+}
+
 // hold reports whether h was looked up by the rules in force.
 func (r *hostRules) hold(h *maildns.MailHosts) bool {
 	if h.Status == maildns.Unroutable && h.At.Before(r.started) {
 		return false
 	}
-	changed := r.changed.Load()
-	return changed == nil || !h.At.Before(*changed)
+	return r.since(h.At)
 }
 
 // Hosts is the mail hosts of a domain, unless they were looked up by other rules than those in force.
 func (m memory) Hosts(d address.Domain) (maildns.MailHosts, verdict.Freshness) {
-	h, freshness := m.Cache.Hosts(d)
-	if freshness == verdict.Missing || m.rules.hold(&h) {
-		return h, freshness
+	return m.rules.filter(m.Cache.Hosts(d))
+}
+
+// filter leaves out mail hosts that were looked up by other rules than those in force.
+func (r *hostRules) filter(h maildns.MailHosts, f verdict.Freshness) (maildns.MailHosts, verdict.Freshness) {
+	if f == verdict.Missing || r.hold(&h) {
+		return h, f
 	}
 	return maildns.MailHosts{}, verdict.Missing
 }
 
+// Again is m for whoever has looked before.
+func (m memory) Again() verify.Reader { return again{m.Cache.Again(), m.rules} }
+
+type again struct {
+	cache.Reader
+	rules *hostRules
+}
+
+// Hosts is that of memory.
+func (a again) Hosts(d address.Domain) (maildns.MailHosts, verdict.Freshness) {
+	return a.rules.filter(a.Reader.Hosts(d))
+}
+
 // Begin opens a note that is void once the address or its domain is forgotten.
-func (m memory) Begin(a address.Address) verify.Note { return note{m, m.Cache.Begin(a)} }
+func (m memory) Begin(a address.Address) verify.Note { return note{m, m.Cache.Begin(a), time.Now()} }
 
 type note struct {
 	memory
 	token cache.Token
+	begun time.Time
 }
+
+// Void reports whether nothing that is found out now is remembered.
+func (n note) Void() bool { return n.token.Void() }
 
 func (n note) Mailbox(a address.Address, m verdict.Mailbox) {
 	n.check(n.PutMailbox(n.token, a, m), a.Domain())
@@ -97,7 +123,12 @@ func (n note) Domain(d address.Domain, f verdict.DomainFact) {
 	n.check(n.PutDomain(n.token, d, f), d)
 }
 
-func (n note) Hosts(h maildns.MailHosts) { n.PutHosts(n.token, h) }
+// Hosts remembers mail hosts, unless the rules have changed since they were asked for: they may be those of before.
+func (n note) Hosts(h maildns.MailHosts) {
+	if n.rules.since(n.begun) {
+		n.PutHosts(n.token, h)
+	}
+}
 
 // check logs why something was not stored.
 func (n note) check(err error, d address.Domain) {

@@ -63,7 +63,7 @@ func TestWhatIsCutShortIsNotRemembered(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, options{spec: slowVillage(), memory: true})
 		var wg sync.WaitGroup
-		wg.Go(func() { r.ask(anyAge("ada@a.test")) })
+		wg.Go(func() { r.ask(row("ada@a.test")) })
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

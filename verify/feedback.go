@@ -13,9 +13,9 @@ import (
 // Nobody is asked, then or behind it.
 func (v *Verifier) Remembered(a address.Address) verdict.Reason {
 	v.mu.Lock()
-	p := v.settings.policy
+	s := v.settings
 	v.mu.Unlock()
-	ans, _ := v.recall(&Request{Depth: DepthSMTP, MaxAge: -1}, a, p)
+	ans, _ := v.recall(v.memory.Again(), &Request{Depth: DepthSMTP, MaxAge: -1}, a, s)
 	if ans == nil {
 		return ""
 	}

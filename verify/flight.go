@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/verimails/verimaild/pool"
 	"github.com/verimails/verimaild/verify/address"
 	"github.com/verimails/verimaild/verify/verdict"
 )
@@ -14,7 +15,6 @@ import (
 type flightKey struct {
 	address string
 	depth   Depth
-	source  string
 }
 
 // A flight is one question under way, however many callers wait for it.
@@ -26,19 +26,41 @@ type flight struct {
 	cancel context.CancelCauseFunc
 
 	// Guarded by Verifier.mu.
-	waiting int                     // Callers that have not gone away; memory counts as one for a refresh.
-	giveUp  context.CancelCauseFunc // Drops the question about the address, if that has not been sent yet.
+	waiting  int                     // Callers that have not gone away; memory counts as one for a refresh.
+	urgent   bool                    // One of them waits for the answer himself: it is no row of a list.
+	deadline time.Time               // When the last of them has to have it.
+	given    time.Time               // The deadline that the pool was given.
+	giveUp   context.CancelCauseFunc // Drops the question about the address, if that has not been sent yet.
 }
 
-// errUnwanted is why a flight ends that nobody waits for any more.
-var errUnwanted = errors.New("verify: nobody waits for the answer")
+var (
+	// errUnwanted is why a question is dropped that nobody waits for any more.
+	errUnwanted = errors.New("verify: nobody waits for the answer")
+	// errHurry is why a question is dropped that is to be asked at once instead of when its turn comes.
+	errHurry = errors.New("verify: somebody waits for the answer now")
+)
 
 // ask joins the flight for a, or starts it, and waits for its answer until the deadline.
-func (v *Verifier) ask(ctx context.Context, req *Request, a address.Address, source string, deadline time.Time) (*verdict.Answer, error) {
-	f, err := v.join(ctx, req, a, source)
-	if err != nil {
-		return nil, err
+func (v *Verifier) ask(ctx context.Context, req *Request, a address.Address, deadline time.Time) (*verdict.Answer, error) {
+	for {
+		f, err := v.join(ctx, req, a, deadline)
+		if err != nil {
+			return nil, err
+		}
+		ans, err := v.await(ctx, f, a, deadline)
+		if err != nil || ans.Reason != verdict.BudgetExhausted || !f.short(deadline) {
+			return ans, err
+		}
+		// The allowance would not be there in time for those who asked first; this caller has more.
 	}
+}
+
+// short reports whether f was asked for callers who had less time than until deadline. It is called when f is over, and
+// nothing about it changes any more.
+func (f *flight) short(deadline time.Time) bool { return !f.given.IsZero() && f.given.Before(deadline) }
+
+// await waits for f's answer until the deadline.
+func (v *Verifier) await(ctx context.Context, f *flight, a address.Address, deadline time.Time) (*verdict.Answer, error) {
 	timer := time.NewTimer(deadline.Sub(v.now()))
 	defer timer.Stop()
 	select {
@@ -52,40 +74,70 @@ func (v *Verifier) ask(ctx context.Context, req *Request, a address.Address, sou
 	}
 }
 
-// join finds the flight for a, or starts it detached from the caller.
-func (v *Verifier) join(ctx context.Context, req *Request, a address.Address, source string) (*flight, error) {
-	key := flightKey{a.Key(), req.Depth, source}
+// join finds the flight for a, or starts it detached from the caller. Whoever is in more of a hurry than those before
+// takes the question out of the list that it waits in.
+func (v *Verifier) join(ctx context.Context, req *Request, a address.Address, deadline time.Time) (*flight, error) {
+	key := flightKey{a.Key(), req.Depth}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closing {
 		return nil, ErrStopping
 	}
-	if f := v.flights[key]; f != nil {
-		f.waiting++
+	f := v.flights[key]
+	if f == nil {
+		f = v.launch(ctx, key, run{v: v, s: v.settings, req: *req, addr: a}, deadline)
+		f.waiting = 1
 		return f, nil
 	}
-	f := v.launch(ctx, key, run{v: v, s: v.settings, req: *req, addr: a, source: source})
-	f.waiting = 1
+	f.waiting++
+	f.deadline = later(f.deadline, deadline)
+	if req.Class == Interactive && !f.urgent {
+		f.urgent = true
+		if f.giveUp != nil {
+			f.giveUp(errHurry)
+		}
+	}
 	return f, nil
 }
 
-// refresh asks about a again, unless that is under way, or was tried a moment ago: an answer that stays stale because
-// nobody gives a better one must not have its server asked for every caller it is served to.
-func (v *Verifier) refresh(ctx context.Context, req *Request, a address.Address) {
-	key := flightKey{a.Key(), req.Depth, ""}
+// urgency is the class and the deadline with which f's question is asked. Past the deadline of those who wait, the work
+// goes on for whoever asks next, within what a caller has by default.
+func (v *Verifier) urgency(f *flight) (pool.Class, time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.closing || v.flights[key] != nil || v.lately.asked(a, v.now()) {
+	deadline := f.deadline
+	if now := v.now(); !deadline.After(now) {
+		deadline = now.Add(DefaultDeadline)
+	}
+	f.given = deadline
+	if f.urgent {
+		return pool.Interactive, deadline
+	}
+	return pool.Bulk, deadline
+}
+
+// refresh asks about a again, unless that is under way, or was tried a moment ago: an answer that stays stale because
+// nobody gives a better one must not have its server asked for every caller it is served to. Nobody waits for it.
+func (v *Verifier) refresh(ctx context.Context, req *Request, a address.Address) {
+	key := flightKey{a.Key(), req.Depth}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := v.now()
+	if v.closing || v.flights[key] != nil || v.lately.asked(a, now) {
 		return
 	}
-	f := v.launch(ctx, key, run{v: v, s: v.settings, req: *req, addr: a, refresh: true})
+	behind := *req
+	behind.Class, behind.Admit = Bulk, nil
+	f := v.launch(ctx, key, run{v: v, s: v.settings, req: behind, addr: a, refresh: true}, now.Add(flightBound))
 	f.waiting = 1
 }
 
 // launch starts r as the flight for key, detached from the caller's ctx. The caller holds v.mu.
-func (v *Verifier) launch(ctx context.Context, key flightKey, r run) *flight {
+func (v *Verifier) launch(ctx context.Context, key flightKey, r run, deadline time.Time) *flight {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	f := &flight{key: key, done: make(chan struct{}), cancel: cancel}
+	f := &flight{
+		key: key, done: make(chan struct{}), cancel: cancel, urgent: r.req.Class == Interactive, deadline: deadline,
+	}
 	f.stage.Store("syntax")
 	r.flight = f
 	if key.depth == DepthSMTP {
@@ -101,6 +153,9 @@ func (v *Verifier) launch(ctx context.Context, key flightKey, r run) *flight {
 		v.forget(f)
 		v.mu.Unlock()
 		close(f.done)
+		if r.revisit {
+			<-v.revisits
+		}
 	})
 	return f
 }

@@ -3,18 +3,28 @@ package verify
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/verimails/verimaild/verify/address"
+	"github.com/verimails/verimaild/verify/judge"
 	"github.com/verimails/verimaild/verify/maildns"
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
-// Memory is what is remembered between requests. Its methods are called for every request, and must not wait for a disk
-// to write.
-type Memory interface {
+// A Reader looks up what is remembered. What it returns is shared and must not be changed.
+type Reader interface {
 	Mailbox(a address.Address) (verdict.Mailbox, verdict.Freshness)
 	Domain(d address.Domain) (verdict.DomainFact, verdict.Freshness)
 	Hosts(d address.Domain) (maildns.MailHosts, verdict.Freshness)
+}
+
+// Memory is what is remembered between requests. Its methods are called for every request, and must not wait for a disk
+// to write.
+type Memory interface {
+	Reader
+
+	// Again is the same memory for whoever has looked before: what it finds is not counted as a question.
+	Again() Reader
 
 	// Begin is called before something is found out about a or its domain. What is forgotten meanwhile is not written.
 	Begin(a address.Address) Note
@@ -25,6 +35,9 @@ type Note interface {
 	Mailbox(a address.Address, m verdict.Mailbox)
 	Domain(d address.Domain, f verdict.DomainFact)
 	Hosts(h maildns.MailHosts)
+
+	// Void reports whether the address or its domain was forgotten since the note was begun.
+	Void() bool
 }
 
 // forgetful is the memory of a verifier that has none.
@@ -33,6 +46,7 @@ type forgetful struct{}
 func (forgetful) Mailbox(address.Address) (m verdict.Mailbox, f verdict.Freshness)  { return m, f }
 func (forgetful) Domain(address.Domain) (d verdict.DomainFact, f verdict.Freshness) { return d, f }
 func (forgetful) Hosts(address.Domain) (h maildns.MailHosts, f verdict.Freshness)   { return h, f }
+func (forgetful) Again() Reader                                                     { return forgetful{} }
 func (forgetful) Begin(address.Address) Note                                        { return noNote{} }
 
 type noNote struct{}
@@ -40,6 +54,7 @@ type noNote struct{}
 func (noNote) Mailbox(address.Address, verdict.Mailbox)  {}
 func (noNote) Domain(address.Domain, verdict.DomainFact) {}
 func (noNote) Hosts(maildns.MailHosts)                   {}
+func (noNote) Void() bool                                { return false }
 
 // mailHosts is the domain's mail hosts: from memory while the DNS says that they hold, else from the DNS, and where that
 // fails, from memory again.
@@ -66,7 +81,7 @@ func (r *Request) fresh() bool { return r.MaxAge == 0 }
 // rememberedAcceptAll is what is remembered of the domain's habit, if that need not be asked about again and is no older
 // than the caller takes.
 func (r *run) rememberedAcceptAll() verdict.Tri {
-	f, freshness := r.v.memory.Domain(r.addr.Domain())
+	f, freshness := r.v.memory.Again().Domain(r.addr.Domain())
 	r.fact = f
 	if freshness != verdict.Fresh || !r.req.takes(r.v.now().Sub(f.CheckedAt)) {
 		return verdict.Undetermined
@@ -74,43 +89,42 @@ func (r *run) rememberedAcceptAll() verdict.Tri {
 	return f.AcceptsAll
 }
 
-// doubted reports whether the domain is on record with a refusal: such a one is not called accept-all on one word.
-func (r *run) doubted() bool {
-	return r.fact.AcceptsAll == verdict.False || !r.fact.ContradictedAt.IsZero()
-}
-
 // remember takes down what the run found out.
-func (r *run) remember(d *decision) {
+func (r *run) remember(d *judge.Decision) {
 	now := r.v.now()
 	r.ans.CheckedAt = now
-	if d.reason.OfMailbox() && !d.cutShort {
-		r.note.Mailbox(r.addr, verdict.Mailbox{
-			Reason: d.reason, AcceptAll: d.tested, ImplicitMX: r.ans.Flags.ImplicitMX, Provider: r.ans.Provider,
+	if d.Reason.OfMailbox() && !d.CutShort && !r.unbelieved() {
+		m := verdict.Mailbox{
+			Reason: d.Reason, AcceptAll: d.Tested, ImplicitMX: r.ans.Flags.ImplicitMX, Provider: r.ans.Provider,
 			MX: r.ans.MX, Evidence: r.ans.Evidence, CheckedAt: now,
-		})
+		}
+		if d.Reason == verdict.AcceptedUntested {
+			m.RetryAt = r.ans.RetryAt
+		}
+		r.note.Mailbox(r.addr, m)
 	}
-	fact := verdict.DomainFact{CheckedAt: now}
-	if d.learned {
-		fact.AcceptsAll, fact.Evidence = d.catchAll, r.controlEvidence()
-	}
-	if d.reason.OfDomain() {
-		fact.Reason, fact.Evidence = d.reason, r.ans.Evidence
-	}
-	if fact.AcceptsAll != verdict.Undetermined || fact.Reason != "" {
+	if fact, ok := r.learned(d, now); ok {
 		r.note.Domain(r.addr.Domain(), fact)
 	}
-	if m, freshness := r.v.memory.Mailbox(r.addr); freshness != verdict.Missing && m.Reason == d.reason {
+	if m, freshness := r.v.memory.Again().Mailbox(r.addr); freshness != verdict.Missing && m.Reason == d.Reason {
 		r.ans.ExpiresAt = m.ExpiresAt
 	}
 }
 
-// controlEvidence is the evidence about made-up recipients.
-func (r *run) controlEvidence() []verdict.Evidence {
-	var out []verdict.Evidence
-	for _, e := range r.ans.Evidence {
-		if e.Control {
-			out = append(out, e)
-		}
+// learned is what is known of the domain now and was not before.
+func (r *run) learned(d *judge.Decision, now time.Time) (fact verdict.DomainFact, ok bool) {
+	accepted := r.facts.Target.Accepted()
+	switch {
+	case d.Learned:
+		fact = verdict.DomainFact{AcceptsAll: d.CatchAll, Evidence: controlEvidence(r.ans.Evidence), CheckedAt: now}
+		fact.Accepted = accepted || r.fact.Accepted
+	case d.Reason.OfDomain():
+		fact = verdict.DomainFact{Reason: d.Reason, Evidence: r.ans.Evidence, CheckedAt: now}
+	case accepted && !r.fact.Accepted && r.fact.AcceptsAll == verdict.False && !r.facts.Suspected:
+		fact = r.fact // That recipients are told apart there is worth knowing.
+		fact.Accepted = true
+	default:
+		return fact, false
 	}
-	return out
+	return fact, true
 }

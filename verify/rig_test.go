@@ -105,11 +105,13 @@ func newRig(t *testing.T, o options) *rig {
 		if r.cache, err = cache.New(cache.Options{Stores: stores, Now: r.now}); err != nil {
 			t.Fatal(err)
 		}
-		opts.Memory = memory{r.cache}
+		opts.Memory, opts.Stores = memory{r.cache}, stores
 	}
+	opts.Settings.Sender = "probe@source0.egress.test"
 	if r.verifier, err = verify.New(opts); err != nil {
 		t.Fatal(err)
 	}
+	r.verifier.Start(t.Context())
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -136,6 +138,8 @@ func newRig(t *testing.T, o options) *rig {
 // memory is a cache as the daemon hands it to verify.
 type memory struct{ *cache.Cache }
 
+func (m memory) Again() verify.Reader { return m.Cache.Again() }
+
 func (m memory) Begin(a address.Address) verify.Note { return note{m.Cache, m.Cache.Begin(a)} }
 
 type note struct {
@@ -146,6 +150,7 @@ type note struct {
 func (n note) Mailbox(a address.Address, m verdict.Mailbox) { mustStore(n.PutMailbox(n.token, a, m)) }
 
 func (n note) Domain(d address.Domain, f verdict.DomainFact) { mustStore(n.PutDomain(n.token, d, f)) }
+func (n note) Void() bool                                    { return n.token.Void() }
 func (n note) Hosts(h maildns.MailHosts)                     { n.PutHosts(n.token, h) }
 
 // mustStore panics where verify stores what may not be stored.
@@ -157,6 +162,11 @@ func mustStore(err error) {
 
 // anyAge asks with whatever memory vouches for.
 func anyAge(email string) verify.Request { return verify.Request{Email: email, MaxAge: -1} }
+
+// row asks with whatever memory vouches for, as for a row of a list.
+func row(email string) verify.Request {
+	return verify.Request{Email: email, MaxAge: -1, Class: verify.Bulk}
+}
 
 func (r *rig) ask(req verify.Request) *verdict.Answer {
 	r.t.Helper()

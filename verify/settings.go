@@ -6,13 +6,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/verimails/verimaild/pool/provider"
 	"github.com/verimails/verimaild/verify/address"
+	"github.com/verimails/verimaild/verify/verdict"
 )
 
 // settings are Settings made ready for use; they do not change.
 type settings struct {
 	prober    Prober
 	blocked   string
+	sender    string
+	mode      func(domain string, hosts []string) (provider.Mode, bool) // nil if the table's modes are in force.
 	policy    Policy
 	addresses map[string]bool
 	domains   map[string]bool // And all below them.
@@ -22,7 +26,7 @@ type settings struct {
 // compile checks s and makes it ready. Its error names every entry at fault.
 func compile(s Settings) (*settings, error) {
 	out := &settings{
-		prober: s.Prober, blocked: s.Blocked, policy: s.Policy,
+		prober: s.Prober, blocked: s.Blocked, sender: s.Sender, mode: s.Mode, policy: s.Policy,
 		addresses: map[string]bool{}, domains: map[string]bool{},
 	}
 	var errs []error
@@ -103,4 +107,36 @@ func (s *settings) neverProbeHosts(names []string) bool {
 			return name == p || strings.HasPrefix(p, ".") && strings.HasSuffix(name, p)
 		})
 	})
+}
+
+// suppresses reports whether a, or any of the mail hosts that an answer about it lists, is on the list.
+func (s *settings) suppresses(a address.Address, mx []verdict.MX) bool {
+	if len(s.addresses) == 0 && len(s.domains) == 0 && len(s.hosts) == 0 {
+		return false
+	}
+	return s.neverProbe(a) || len(s.hosts) > 0 && s.neverProbeHosts(namesOf(mx))
+}
+
+// modeOf is how far a domain can be asked, and the observation behind that: the operator's word, or else the provider's
+// row; p may be nil.
+func (s *settings) modeOf(domain string, hosts []string, p *provider.Provider) (mode provider.Mode, note string) {
+	mode = provider.ModeProbe
+	if p != nil {
+		mode, note = p.Mode, p.Note
+	}
+	if s.mode == nil {
+		return mode, note
+	}
+	own, ok := s.mode(domain, hosts)
+	if !ok || own == mode {
+		return mode, note
+	}
+	instead := "set by the operator (egress.sites)"
+	if p != nil {
+		instead += "; the table of providers says " + string(mode)
+	}
+	if note != "" {
+		instead += ": " + note
+	}
+	return own, instead
 }

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/pool"
+	"github.com/verimails/verimaild/pool/provider"
 	"github.com/verimails/verimaild/verify/address"
 	"github.com/verimails/verimaild/verify/lists"
 	"github.com/verimails/verimaild/verify/maildns"
@@ -51,6 +54,13 @@ type Settings struct {
 	Prober  Prober
 	Blocked string
 
+	// Sender is the reverse-path that Prober asks with. Greylists know whoever asks by it.
+	Sender string
+
+	// Mode says how far a domain with these mail hosts can be asked, where the operator says so: in the place of what is
+	// known of the provider. It is called concurrently; nil says nothing of any domain.
+	Mode func(domain string, hosts []string) (provider.Mode, bool)
+
 	Policy     Policy
 	NeverProbe []string // Addresses, domains and patterns of mail hosts that are not asked.
 }
@@ -63,6 +73,9 @@ type Options struct {
 
 	// Secret keeps the names of control probes from being guessed: at least 16 octets, the same after a restart.
 	Secret []byte
+
+	// Stores keeps greylist tickets over a restart. nil holds them in memory only.
+	Stores *store.Stores
 
 	Settings Settings
 	Logger   *zap.Logger
@@ -79,7 +92,15 @@ type Verifier struct {
 	now      func() time.Time
 	wg       sync.WaitGroup
 
-	suggestions suggestions
+	suggestions  suggestions
+	remembers    bool // There is a memory: what was answered a moment ago is answered again.
+	tickets      *ticketBook
+	unknowns     unknowns
+	enumerations enumerations
+	paths        paths
+	tallies      tallies
+	unheard      atomic.Uint64 // Numbers made-up recipients that are asked about once.
+	revisits     chan struct{} // Holds one for each recipient that was put off and is being asked about again.
 
 	stopOnce    sync.Once
 	stopWaiting chan struct{} // Closed when nobody is to wait out a greylist any more.
@@ -97,7 +118,7 @@ func New(opts Options) (*Verifier, error) {
 	v := &Verifier{
 		lists: opts.Lists, resolver: opts.Resolver, memory: opts.Memory, secret: opts.Secret,
 		log: opts.Logger, now: opts.Now, flights: map[flightKey]*flight{}, scouts: map[string]*scout{},
-		stopWaiting: make(chan struct{}),
+		stopWaiting: make(chan struct{}), revisits: make(chan struct{}, maxRevisits), remembers: opts.Memory != nil,
 	}
 	v.suggestions.seed = maphash.MakeSeed()
 	if v.memory == nil {
@@ -106,6 +127,14 @@ func New(opts Options) (*Verifier, error) {
 	if v.log == nil {
 		v.log = zap.NewNop()
 	}
+	var file *ticketFile
+	if opts.Stores != nil {
+		var err error
+		if file, err = openTicketFile(opts.Stores); err != nil {
+			return nil, err
+		}
+	}
+	v.tickets = newTicketBook(file, v.log)
 	if v.now == nil {
 		v.now = time.Now
 	}
@@ -121,6 +150,7 @@ func (v *Verifier) Reload(s Settings) error {
 	if err != nil {
 		return err
 	}
+	v.unknowns.clear()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.settings = compiled
@@ -186,6 +216,9 @@ func (v *Verifier) Verify(ctx context.Context, req Request) (*verdict.Answer, er
 
 // admitted asks on behalf of a caller, if it may.
 func (v *Verifier) admitted(ctx context.Context, req *Request, a address.Address) (*verdict.Answer, error) {
+	if ans := v.stopped(req, a); ans != nil {
+		return ans, nil
+	}
 	if req.Admit != nil {
 		if err := req.Admit(ctx); err != nil {
 			return nil, err
@@ -194,6 +227,9 @@ func (v *Verifier) admitted(ctx context.Context, req *Request, a address.Address
 	ans, err := v.answer(ctx, req, a, v.now().Add(req.Deadline))
 	if err != nil {
 		return nil, err
+	}
+	if req.Depth == DepthSMTP && !ans.Cached {
+		v.enumerations.note(req.App, a, ans.Reason == verdict.MailboxNotFound, v.now())
 	}
 	return new(*ans), nil // The flight's answer is shared; this caller's copy is not.
 }
@@ -207,8 +243,14 @@ func (v *Verifier) known(ctx context.Context, req *Request, a address.Address) (
 	if closing {
 		return nil, ErrStopping
 	}
-	ans, refresh := v.recall(req, a, s.policy)
-	if ans != nil && refresh {
+	ans, refresh := v.recall(v.memory, req, a, s)
+	if ans == nil {
+		ans = v.pending(req, a, s)
+	}
+	if ans == nil || s.suppresses(a, ans.MX) || req.Wait && ans.Reason == verdict.Greylisted {
+		return nil, nil // A run says what is to be said, or waits.
+	}
+	if refresh {
 		v.refresh(ctx, req, a)
 	}
 	return ans, nil
@@ -237,28 +279,17 @@ func (r *Request) fill() error {
 
 // answer gets a's answer, and where the caller wants to wait, waits out greylisting up to the deadline.
 func (v *Verifier) answer(ctx context.Context, req *Request, a address.Address, deadline time.Time) (*verdict.Answer, error) {
-	ans, err := v.ask(ctx, req, a, "", deadline)
+	ans, err := v.ask(ctx, req, a, deadline)
 	for err == nil && req.Wait && ans.Reason == verdict.Greylisted && ans.RetryAt.Before(deadline) {
-		source := greylistSource(ans)
 		switch waited, err := v.sleepUntil(ctx, ans.RetryAt); {
 		case err != nil:
 			return nil, err
 		case !waited:
 			return ans, nil
 		}
-		ans, err = v.ask(ctx, req, a, source, deadline)
+		ans, err = v.ask(ctx, req, a, deadline)
 	}
 	return ans, err
-}
-
-// greylistSource is the source whose question was greylisted: the next has to come from the same.
-func greylistSource(ans *verdict.Answer) string {
-	for _, e := range ans.Evidence {
-		if e.Stage == "rcpt" && !e.Control {
-			return e.Source
-		}
-	}
-	return ""
 }
 
 // sleepUntil reports whether t has come; not if waiting was stopped.

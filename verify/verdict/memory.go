@@ -36,6 +36,9 @@ type Mailbox struct {
 
 	CheckedAt time.Time // When the mail server was asked.
 	ExpiresAt time.Time // When it is forgotten. Set by memory, ignored when storing.
+
+	// RetryAt is from when asking about a made-up recipient can show what an acceptance is worth; zero if it cannot.
+	RetryAt time.Time
 }
 
 // A DomainFact is what is remembered of a domain's mail server: its habit towards made-up recipients, or an answer that
@@ -43,6 +46,7 @@ type Mailbox struct {
 type DomainFact struct {
 	Domain     string // A-labels. Set by memory, ignored when storing.
 	AcceptsAll Tri    // Whether it accepts made-up recipients.
+	Accepted   bool   // It has accepted a recipient that was no made-up one.
 	Reason     Reason // "", or one for which OfDomain holds: the answer for every recipient.
 	Evidence   []Evidence
 

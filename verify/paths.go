@@ -1,0 +1,129 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/verimails/verimaild/pool"
+)
+
+// Some servers that were asked for too many unknown names go on as if everybody existed. That shows only in what they
+// say to us next: an acceptance that follows many refusals on the same path is not believed before the site is heard
+// to refuse somebody again.
+const (
+	// suspectAfter is how many refusals within an hour make an acceptance suspect. The lowest limit that is published
+	// by a product that then accepts everything is 25 an hour, counted for a network prefix that others may share.
+	suspectAfter = 10
+
+	// suspectSilent is suspectAfter for providers that are known to do so.
+	suspectSilent = 5
+
+	// silencedFor is for how long a site that was found to accept whatever is asked is not believed.
+	silencedFor = time.Hour
+
+	// maxPaths bounds the paths of which something is known.
+	maxPaths = 4096
+)
+
+// A pathKey is a source at a site.
+type pathKey struct{ source, site string }
+
+// siteOf is the name of the site of a set of hosts, which the pool knows by the same.
+func siteOf(hosts []pool.Host) string {
+	if len(hosts) == 1 {
+		return hosts[0].Name
+	}
+	names := make([]string, len(hosts))
+	for i := range hosts {
+		names[i] = hosts[i].Name
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), " ")
+}
+
+// paths knows when each path was last heard to refuse somebody. Safe for concurrent use.
+type paths struct {
+	mu sync.Mutex // Guards all below.
+	of map[pathKey]*pathState
+}
+
+type pathState struct {
+	refusedAt time.Time
+	refusers  [2]refuser // The domains that did, the last one first.
+	silenced  time.Time  // Not believed until then, unless it refuses somebody.
+}
+
+// A refuser is a domain that refuses unknown names.
+type refuser struct {
+	domain string
+	hosts  []pool.Host
+}
+
+// refused notes that a path refused an unknown name.
+func (p *paths) refused(key pathKey, by refuser, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.of[key]
+	if s == nil {
+		if p.of == nil {
+			p.of = map[pathKey]*pathState{}
+		}
+		if len(p.of) >= maxPaths {
+			p.makeRoom(at)
+		}
+		s = &pathState{}
+		p.of[key] = s
+	}
+	s.refusedAt, s.silenced = later(s.refusedAt, at), time.Time{}
+	if s.refusers[0].domain != by.domain {
+		s.refusers[1] = s.refusers[0]
+	}
+	s.refusers[0] = by
+}
+
+// makeRoom drops the paths that were silent for an hour, or any one if there are none. The caller holds p.mu.
+func (p *paths) makeRoom(now time.Time) {
+	for key, s := range p.of {
+		if now.Sub(s.refusedAt) > silencedFor && !now.Before(s.silenced) {
+			delete(p.of, key)
+		}
+	}
+	for key := range p.of {
+		if len(p.of) < maxPaths {
+			break
+		}
+		delete(p.of, key)
+	}
+}
+
+// silence notes that a path accepts whatever is asked, and returns until when it is not believed.
+func (p *paths) silence(key pathKey, now time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of == nil {
+		p.of = map[pathKey]*pathState{}
+	}
+	if p.of[key] == nil {
+		p.of[key] = &pathState{}
+	}
+	p.of[key].silenced = now.Add(silencedFor)
+	return p.of[key].silenced
+}
+
+// look returns when the path last refused somebody, until when it is not believed, and a domain other than the given
+// one that refuses unknown names there.
+func (p *paths) look(key pathKey, domain string) (refusedAt, silenced time.Time, other refuser) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.of[key]
+	if s == nil {
+		return
+	}
+	other = s.refusers[0]
+	if other.domain == domain {
+		other = s.refusers[1]
+	}
+	return s.refusedAt, s.silenced, other
+}
