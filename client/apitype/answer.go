@@ -66,11 +66,11 @@ type MX struct {
 
 // Evidence is one thing that a mail server said, or failed to say.
 type Evidence struct {
-	Stage    string    `json:"stage"`    // Of the SMTP dialogue: connect, ehlo, starttls, mail, rcpt.
+	Stage    string    `json:"stage"`    // Of the SMTP dialogue: connect, ehlo, starttls, mail, rcpt; or report.
 	Control  bool      `json:"control"`  // About a made-up recipient of the same domain.
 	MX       string    `json:"mx"`       // The mail host.
 	IP       string    `json:"ip"`       // Its address; null if none was reached.
-	Source   string    `json:"source"`   // The name of the source address that asked.
+	Source   string    `json:"source"`   // The name of the source address that asked; of a report, the application.
 	TLS      string    `json:"tls"`      // Such as "TLS1.3"; null in clear.
 	Code     int       `json:"code"`     // The reply code; null if no reply came.
 	Enhanced string    `json:"enhanced"` // The enhanced status code, RFC 3463; null if the reply had none.
@@ -81,6 +81,10 @@ type Evidence struct {
 	Rule     string    `json:"rule"`     // The name of the rule that read the reply.
 	Dialogue []Line    `json:"dialogue"` // What was said up to here; empty if it was not kept.
 }
+
+// StageReport is the stage of evidence that is no dialogue: an application reported what became of a message that it
+// sent. Source is the application, Text the bounce or "delivered".
+const StageReport = "report"
 
 // The values of [Line.From].
 const (

@@ -128,6 +128,10 @@ func renderAll(w io.Writer, evidence []apitype.Evidence) {
 // renderEvidence prints one dialogue and how its reply was read. What is in said, the dialogue before it, was said
 // once on the session that both share, and is not printed again.
 func renderEvidence(w io.Writer, e *apitype.Evidence, said []apitype.Line) {
+	if e.Stage == apitype.StageReport {
+		renderReported(w, e)
+		return
+	}
 	what := "asked"
 	if e.Control {
 		what = "control"
@@ -161,6 +165,18 @@ func renderEvidence(w io.Writer, e *apitype.Evidence, said []apitype.Line) {
 		return
 	}
 	fmt.Fprintf(w, "  %-12s %s, about the %s (rule %s)\n", "read as", e.Class, strings.ReplaceAll(e.Scope, "_", " at the "), e.Rule)
+}
+
+// renderReported prints what an application reported of a message that it sent.
+func renderReported(w io.Writer, e *apitype.Evidence) {
+	what := "delivered"
+	if e.Code != 0 {
+		what = printable(strings.TrimSpace(fmt.Sprintf("bounced: %d %s", e.Code, strings.TrimSpace(e.Enhanced+" "+e.Text))))
+	}
+	fmt.Fprintf(w, "  %-12s by application %s, at %s: %s\n", "reported", printable(e.Source), e.At.Format(time.RFC3339), what)
+	if e.Class != "" {
+		fmt.Fprintf(w, "  %-12s %s, about the %s (rule %s)\n", "read as", e.Class, strings.ReplaceAll(e.Scope, "_", " at the "), e.Rule)
+	}
 }
 
 // printable keeps what others have written from steering the terminal.
