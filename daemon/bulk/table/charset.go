@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 )
@@ -117,8 +116,7 @@ func decoded(r io.Reader, charset string) io.Reader {
 }
 
 func utf16Reader(r io.Reader, order unicode.Endianness) io.Reader {
-	var enc encoding.Encoding = unicode.UTF16(order, unicode.IgnoreBOM)
-	return enc.NewDecoder().Reader(&pairReader{r: r})
+	return unicode.UTF16(order, unicode.IgnoreBOM).NewDecoder().Reader(&pairReader{r: r})
 }
 
 // A pairReader fails with ErrTruncated if its input ends after an odd number of bytes.

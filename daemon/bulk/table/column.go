@@ -8,15 +8,15 @@ import (
 )
 
 // exactNames are names of address columns in several languages, as nameKey writes them.
-const exactNames = " email emailaddress emailaddresses emailadress emails mail mailaddress emailid useremail contactemail " +
-	"primaryemail workemail businessemail personalemail customeremail subscriberemail recipient recipientemail " +
-	"email1 emailaddress1 email1value email1address primaryemailaddress personemail emailwork emailprimary " +
-	"emailadresse mailadresse emailanschrift adresseemail adressemail courriel adresseelectronique adressecourriel " +
-	"correo correoelectronico correoelectrónico email_correo direccióndecorreo direcciondecorreo mailaddresses " +
-	"indirizzoemail indirizzomail postaelettronica epost epostadresse epostadress eposta epostaadresi " +
-	"sähköposti sähköpostiosoite emailcím email-cím adresemail adresaemail adresaemailowa adresemailowy emailadres mailadres " +
-	"enderecodeemail endereçodeemail correiodeemail e-mailový emailová почта электроннаяпочта эл.почта эпошта " +
-	"メールアドレス メール 邮箱 电子邮件 电子邮箱 電子郵件 이메일 이메일주소 "
+const exactNames = " email emails emailaddress emailaddresses emailadress emailid mail mails mailaddress mailaddresses " +
+	"useremail contactemail primaryemail primaryemailaddress workemail businessemail personalemail personemail " +
+	"customeremail subscriberemail recipient recipientemail emailwork emailprimary email1 email1address email1value " +
+	"emailaddress1 emailadresse mailadresse emailanschrift adresseemail adressemail courriel adressecourriel " +
+	"adresseelectronique correo correoelectronico correoelectrónico direccióndecorreo direcciondecorreo " +
+	"indirizzoemail indirizzomail postaelettronica epost epostadresse epostadress eposta epostaadresi sähköposti " +
+	"sähköpostiosoite emailcím adresemail adresaemail adresaemailowa emailadres mailadres enderecodeemail " +
+	"endereçodeemail correiodeemail почта электроннаяпочта элпочта メールアドレス メール 邮箱 电子邮件 电子邮箱 電子郵件 " +
+	"이메일 이메일주소 "
 
 // nameKey is a column's name without case, spaces and punctuation.
 func nameKey(name string) string {

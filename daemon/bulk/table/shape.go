@@ -96,7 +96,7 @@ func (s shape) eol() byte {
 // lines is the text as one address a line.
 func (s shape) lines() reading {
 	r := reading{format: Lines, width: 1, even: 1}
-	for _, line := range strings.Split(string(s.text), string(s.eol())) {
+	for line := range strings.SplitSeq(string(s.text), string(s.eol())) {
 		if len(r.rows) == sampleRows {
 			break
 		}

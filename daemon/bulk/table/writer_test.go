@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -79,8 +80,11 @@ func TestShapes(t *testing.T) {
 `},
 		{"a filter by verdict", WriteOptions{Filter: Filter{Verdicts: []verdict.Verdict{verdict.Undeliverable}}, Shape: ShapeNeverBounce, NoHeader: true}, "3,,invalid,1,1,0,0,,,0,0,0\n"},
 		{"a filter by reason", WriteOptions{Filter: Filter{Reasons: []verdict.Reason{verdict.MailboxAccepted, verdict.MailboxFull}}, Shape: ShapeNeverBounce, NoHeader: true}, "1,Ada@Example.com,valid,0,0,1,0,Ada@Example.com,Example.com,1,1,1\n"},
-		{"a filter that takes nothing", WriteOptions{Filter: Filter{Verdicts: []verdict.Verdict{verdict.Deliverable}, Reasons: []verdict.Reason{verdict.InvalidSyntax}}, Shape: ShapeNeverBounce},
-			"id,email,email_status,email_status_int,bad_syntax,free_email_host,role_account,addr,host,has_dns_info,has_mail_server,mail_server_reachable\n"},
+		{
+			"a filter that takes nothing",
+			WriteOptions{Filter: Filter{Verdicts: []verdict.Verdict{verdict.Deliverable}, Reasons: []verdict.Reason{verdict.InvalidSyntax}}, Shape: ShapeNeverBounce},
+			"id,email,email_status,email_status_int,bad_syntax,free_email_host,role_account,addr,host,has_dns_info,has_mail_server,mail_server_reachable\n",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := writeRows(t, input, tt.o, outs...)
@@ -204,5 +208,40 @@ func TestStandardReader(t *testing.T) {
 	}
 	if got := records[3][2]; got != "too,many,cells" {
 		t.Errorf("the long row = %q", got)
+	}
+}
+
+// TestFormatsPage holds the table in docs/bulk-formats.md to the code.
+func TestFormatsPage(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/bulk-formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, ok := strings.Cut(string(page), "| reason | Kickbox | ZeroBounce | NeverBounce |\n")
+	if !ok {
+		t.Fatal("docs/bulk-formats.md has no table of reasons")
+	}
+	documented := map[verdict.Reason]bool{}
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		for name := range strings.SplitSeq(strings.TrimSpace(cells[1]), ", ") {
+			r, err := verdict.ParseReason(strings.Trim(name, "`"))
+			if err != nil {
+				continue
+			}
+			documented[r] = true
+			k, z, n := kickboxTerm(r), zeroBounceTerm(&Outcome{Reason: r}), neverBounceTerm(r)
+			for i, want := range []string{k.status + " / " + k.detail, strings.TrimSuffix(z.status+" / "+z.detail, " / "), n.status} {
+				got, _, _ := strings.Cut(strings.TrimSpace(cells[i+2]), ";")
+				if got, _, _ = strings.Cut(got, ","); got != want {
+					t.Errorf("the page says %q for %s, the code %q", got, r, want)
+				}
+			}
+		}
+	}
+	for _, r := range verdict.Reasons() {
+		if !documented[r] {
+			t.Errorf("docs/bulk-formats.md has nothing for %s", r)
+		}
 	}
 }
