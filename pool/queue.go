@@ -23,7 +23,7 @@ const (
 	// mostAhead is how many transactions interactive probes have before bulk ones that wait have one.
 	mostAhead = 4
 
-	// impatient is how long bulk probes wait until they have every other transaction.
+	// impatient is how long bulk probes wait until they share with interactive ones as applications share.
 	impatient = 10 * time.Minute
 )
 
@@ -172,7 +172,7 @@ func (q *queue) turn(a *allowance) *appDomain {
 		q.ahead = 0
 		bulk.prune()
 		return urgent.next()
-	case q.ahead >= mostAhead, q.ahead > 0 && bulk.waited() >= impatient:
+	case q.ahead >= mostAhead, q.ahead > 0 && bulk.waited() >= impatient && float64(q.ahead) >= urgent.share()/bulk.share():
 		q.ahead = 0
 		return bulk.next()
 	default:

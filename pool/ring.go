@@ -115,3 +115,11 @@ func (r *ring) waited() time.Duration {
 	}
 	return 0
 }
+
+// share is that of the application that is next; 1 if there is none.
+func (r *ring) share() float64 {
+	if len(r.apps) == 0 {
+		return 1
+	}
+	return r.apps[0].share
+}
