@@ -92,7 +92,7 @@ func newRoot(io stdio) *cobra.Command {
 	)
 	root.AddCommand(newCacheCmd(io), newDomainCmd(io), newFeedbackCmd(io))
 	root.AddCommand(newManCmd())
-	root.AddCommand(newUsageCmd(io), newDoctorCmd(io))
+	root.AddCommand(newUsageCmd(io))
 	return root
 }
 
