@@ -73,6 +73,9 @@ type Config struct {
 	// Where numbers are shown.
 	Metrics Metrics `mapstructure:"metrics" reload:"restart"`
 
+	// How lists are worked off.
+	Bulk Bulk `mapstructure:"bulk" reload:"live"`
+
 	// What `serve --sandbox` keeps on. Without --sandbox this section is not read.
 	Sandbox Sandbox `mapstructure:"sandbox" reload:"restart"`
 

@@ -1,0 +1,17 @@
+package config
+
+import "time"
+
+// Bulk says how lists are worked off.
+type Bulk struct {
+	// How many addresses of lists are asked about at once, over all jobs. Applications share it by their weight. More
+	// takes memory, about 20 kB each; what mail servers bear is decided elsewhere.
+	Window int `mapstructure:"window" default:"2048" range:"16..16384"`
+
+	// How long an address waits out greylisting, from the mail server's first reply on, unless its job says otherwise.
+	// It is then unknown/greylisted.
+	Patience time.Duration `mapstructure:"patience" default:"12h" range:"1s..168h" zero:"not at all"`
+
+	// How long a job is kept after its end, with its list and its outcomes.
+	Retention time.Duration `mapstructure:"retention" default:"720h" range:"1m..87600h" zero:"until it is deleted"`
+}
