@@ -8,6 +8,7 @@ import (
 type cellEncoder struct {
 	o        WriteOptions
 	delim    byte
+	special  [256]bool // Bytes for which a cell is quoted.
 	columns  int      // Of the input.
 	names    []string // All columns.
 	result   func(cells []string, row *Row, o *Outcome) []string
@@ -18,6 +19,10 @@ type cellEncoder struct {
 
 func newCellEncoder(l Layout, o WriteOptions) *cellEncoder {
 	e := &cellEncoder{o: o, delim: either(o.Delimiter, ",")[0], columns: len(l.Columns), more: -1}
+	// Delimiters of others than ours count too, for readers that guess.
+	for _, c := range []byte("\",;\t|\r\n" + string(rune(e.delim))) {
+		e.special[c] = true
+	}
 	v := vendorOf(o.Shape)
 	names := headerNames(l, v.email)
 	if l.More {
@@ -66,8 +71,8 @@ func (e *cellEncoder) line(b []byte, cells []string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// needsQuotes reports whether a reader may need quotes around a cell. Delimiters of others than ours count too, for readers
-// that guess. A lone blank cell is quoted, because a blank line is no row.
+// needsQuotes reports whether a reader may need quotes around a cell. A lone blank cell is quoted, because a blank line is
+// no row.
 func (e *cellEncoder) needsQuotes(s string, alone bool) bool {
 	switch {
 	case alone && strings.TrimFunc(s, invisible) == "":
@@ -75,7 +80,12 @@ func (e *cellEncoder) needsQuotes(s string, alone bool) bool {
 	case s == "":
 		return false
 	}
-	return strings.ContainsAny(s, "\",;\t|\r\n") || strings.IndexByte(s, e.delim) >= 0 || s[0] == ' ' || s[len(s)-1] == ' '
+	for i := range len(s) {
+		if e.special[s[i]] {
+			return true
+		}
+	}
+	return s[0] == ' ' || s[len(s)-1] == ' '
 }
 
 // cell writes one cell.

@@ -214,3 +214,35 @@ func FuzzJSON(f *testing.F) {
 		}
 	})
 }
+
+// FuzzStrict holds the splitter to the standard library's reading of whatever that finds well formed.
+func FuzzStrict(f *testing.F) {
+	f.Add("a,\"b\nc\",\"\"\"d\"\"\"\n\n,,\nx\n")
+	f.Add("\"\"\n\",\",\"\n\n\"")
+	f.Fuzz(func(t *testing.T, text string) {
+		rd := csv.NewReader(strings.NewReader(text))
+		rd.FieldsPerRecord = -1
+		want, err := rd.ReadAll()
+		if err != nil || strings.Contains(text, "\r") {
+			return
+		}
+		s := splitter{delim: ',', eol: '\n', max: 1000}
+		i := 0
+		for b := []byte(text); len(b) > 0; {
+			n, state := s.record(b, true)
+			if state != splitDone {
+				t.Fatalf("record(%q) = %d, %v", b, n, state)
+			}
+			if got := cellTexts(string(b[:n]), s.cells); string(b[:n]) != "\n" {
+				if i == len(want) || !slices.Equal(got, want[i]) {
+					t.Fatalf("record %d of %q = %q, want %q", i, text, got, want[min(i, len(want)-1)])
+				}
+				i++
+			}
+			b = b[n:]
+		}
+		if i != len(want) {
+			t.Fatalf("%q has %d records, want %d", text, i, len(want))
+		}
+	})
+}
