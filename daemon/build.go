@@ -57,7 +57,7 @@ func (d *Daemon) build() error {
 		return err
 	}
 	d.verifier, err = verify.New(verify.Options{
-		Lists: d.lists, Resolver: d.resolver, Memory: memory, Secret: secret[:],
+		Lists: d.lists, Resolver: d.resolver, Memory: memory, Secret: secret[:], Stores: d.stores,
 		Settings: settings, Logger: d.log.Named("verify"),
 	})
 	if err != nil {

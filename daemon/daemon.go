@@ -161,6 +161,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if d.pool != nil {
 		d.pool.Start(life)
 	}
+	d.verifier.Start(life)
 	d.monitor.Start(life)
 	ls, err := d.listen()
 	if err != nil {

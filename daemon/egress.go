@@ -38,6 +38,9 @@ func (d *Daemon) planEgress(cfg *config.Config) (egressPlan, error) {
 	if plan.replies, err = Replies(cfg); err != nil {
 		return plan, err
 	}
+	if plan.settings.Mode, err = siteModes(cfg.Egress.Sites); err != nil {
+		return plan, err
+	}
 	opts, err := d.poolOptions(cfg, plan.replies)
 	if b, blocked := errors.AsType[*blockedError](err); blocked {
 		plan.problems = []problem{{code: "egress_blocked", message: b.why}}
@@ -52,7 +55,7 @@ func (d *Daemon) planEgress(cfg *config.Config) (egressPlan, error) {
 	if _, err := pool.New(check); err != nil { // A pool that is not started is nothing but its options, checked.
 		return plan, err
 	}
-	plan.pool = &opts
+	plan.pool, plan.settings.Sender = &opts, opts.Sender
 	return plan, nil
 }
 

@@ -65,7 +65,7 @@ func isShutdown(err error) bool {
 
 // TestStopFinishes lets what is under way come to its end, and answers health checks all the while.
 func TestStopFinishes(t *testing.T) {
-	w := smallWorld(t, slowly(500*time.Millisecond))
+	w := smallWorld(t, slowly(400*time.Millisecond))
 	r := start(t, w, unlimited)
 	answers := r.underWay(t, w, 8)
 	stopped := r.stopping(t)
