@@ -125,11 +125,18 @@ func refusal(resp *http.Response, reply []byte) error {
 		e.Message = "the reply with status " + resp.Status + " is none of verimaild's; is this its socket?"
 		return e
 	}
-	e.Code, e.Message = wire.Error.Code, wire.Error.Message
-	if wire.Error.Rule != nil {
-		e.Rule = *wire.Error.Rule
+	out := errorOf(e.Status, wire.Error)
+	out.RequestID = e.RequestID
+	return out
+}
+
+// errorOf is an error as the daemon tells it.
+func errorOf(status int, wire apitype.Error) *Error {
+	e := &Error{Status: status, Code: wire.Code, Message: wire.Message}
+	if wire.Rule != nil {
+		e.Rule = *wire.Rule
 	}
-	if ms := wire.Error.RetryAfterMS; ms != nil {
+	if ms := wire.RetryAfterMS; ms != nil {
 		e.RetryAfter = time.Duration(*ms) * time.Millisecond
 	}
 	return e

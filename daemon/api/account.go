@@ -156,7 +156,9 @@ func (a *account) answered(t time.Time, ans *verdict.Answer, charged bool) {
 	a.dirty = true
 }
 
-// turnedAway counts an address that a quota refused.
+// turnedAway counts an address that an application was refused for good: one that waits for its turn is not refused.
+func (a *Accounts) turnedAway(app string) { a.table.Load().named(app).turnedAway(a.now()) }
+
 func (a *account) turnedAway(t time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

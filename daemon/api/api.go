@@ -8,6 +8,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -65,6 +66,9 @@ type Server struct {
 	bodyTimeout time.Duration
 	sendTimeout time.Duration
 
+	streams atomic.Int64 // Under way.
+	spooled atomic.Int64 // Bytes in their spools.
+
 	buffers bufferPool
 	frames  *frames
 }
@@ -111,7 +115,7 @@ func New(opts Options) *Server {
 		sendTimeout: sendTimeout,
 		frames:      newFrames(),
 	}
-	s.gate.empty = make(chan struct{})
+	s.gate.empty, s.gate.shutting = make(chan struct{}), make(chan struct{})
 	s.mux = s.routes()
 	s.http = s.server(base)
 	return s

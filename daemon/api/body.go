@@ -73,7 +73,7 @@ func readMember[T any](dec *json.Decoder, body []byte, fs *fieldSet[T], v *T) er
 	case string:
 		text, ok = val, !f.flag && !f.number
 	case json.Number:
-		text, ok = val.String(), f.number
+		text, ok = val.String(), f.number || f.raw
 	case bool:
 		text, ok = strconv.FormatBool(val), f.flag
 	}
@@ -82,6 +82,9 @@ func readMember[T any](dec *json.Decoder, body []byte, fs *fieldSet[T], v *T) er
 	}
 	if i := loneSurrogate(body[start:dec.InputOffset()]); i >= 0 {
 		return fail(apitype.CodeInvalidJSON, "The field %q has half a surrogate pair at byte %d.", name, start+i)
+	}
+	if f.raw {
+		text = string(body[start:dec.InputOffset()])
 	}
 	if err := f.set(v, text); err != nil {
 		return fail(apitype.CodeInvalidField, "The field %q at byte %d %v.", name, start, err)

@@ -3,7 +3,10 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -65,4 +68,76 @@ func TestClient(t *testing.T) {
 	if err := c.Health(ctx); err != nil {
 		t.Errorf("Health() while stopping = %v, want nil", err)
 	}
+}
+
+// TestClientStream runs the Go client's stream against the server that it is made for.
+func TestClientStream(t *testing.T) {
+	s := serve(t, Options{}, notAdmins)
+	c := client.Client{Socket: s.path}
+	t.Cleanup(c.CloseIdleConnections)
+	questions := func(n int) iter.Seq[client.Question] {
+		return func(yield func(client.Question) bool) {
+			for i := range n {
+				q := client.Question{ID: strconv.Itoa(i), Email: fmt.Sprintf("x%d@example.com", i)}
+				if i == 7 {
+					q.Options.Deadline = time.Hour
+				}
+				if !yield(q) {
+					return
+				}
+			}
+		}
+	}
+	t.Run("to its end", func(t *testing.T) {
+		got := map[string]client.Result{}
+		for r, err := range c.Stream(t.Context(), questions(3000)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[r.ID] = r
+		}
+		if len(got) != 3000 || got["5"].Answer.Email != "x5@example.com" || got["5"].Err != nil {
+			t.Errorf("%d results, the fifth is %+v", len(got), got["5"])
+		}
+		if e := got["7"].Err; e == nil || e.Code != apitype.CodeInvalidField {
+			t.Errorf("a deadline of 1h: %v, want invalid_field", e)
+		}
+	})
+	t.Run("left early", func(t *testing.T) {
+		n := 0
+		for range c.Stream(t.Context(), questions(1_000_000)) {
+			if n++; n == 10 {
+				break
+			}
+		}
+		waitFor(t, "the stream is over", func() bool { return s.streams.Load() == 0 })
+	})
+	t.Run("its context ends", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var last error
+		for _, err := range c.Stream(ctx, questions(1_000_000)) {
+			cancel()
+			last = err
+		}
+		if !errors.Is(last, context.Canceled) {
+			t.Errorf("the last error is %v, want context.Canceled", last)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		s.accounts.Replace(Apps{Only: true})
+		for _, err := range c.Stream(t.Context(), questions(1)) {
+			if e, ok := errors.AsType[*client.Error](err); !ok || e.Rule != "apps_only" {
+				t.Errorf("Stream() = %v, want a refusal by apps_only", err)
+			}
+		}
+	})
+	t.Run("no daemon", func(t *testing.T) {
+		nobody := client.Client{Socket: s.path + ".none"}
+		for _, err := range nobody.Stream(t.Context(), questions(1)) {
+			if !errors.Is(err, client.ErrNoDaemon) {
+				t.Errorf("Stream() = %v, want ErrNoDaemon", err)
+			}
+		}
+	})
 }

@@ -27,7 +27,8 @@ var verifyFields = []field[verify.Request]{
 type field[T any] struct {
 	name   string
 	flag   bool // true or false, in JSON a boolean.
-	number bool // In JSON a number; with neither, a string.
+	number bool // In JSON a number; with none of these, a string.
+	raw    bool // In JSON a string or a number; set gets it in its JSON form.
 	set    func(*T, string) error
 }
 
@@ -38,6 +39,8 @@ func (f *field[T]) wants() string {
 		return "true or false"
 	case f.number:
 		return "a number"
+	case f.raw:
+		return "a string or a number"
 	default:
 		return "a string"
 	}

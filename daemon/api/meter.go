@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/verdict"
@@ -33,11 +32,7 @@ func (m *meter) Verify(ctx context.Context, req verify.Request) (*verdict.Answer
 		return ans, err
 	}
 	b := bill{meter: m, member: mem, charge: t.charge, admit: req.Admit}
-	ans, err := b.verify(ctx, req)
-	if _, refused := errors.AsType[*QuotaError](err); refused {
-		mem.turnedAway(m.accounts.now())
-	}
-	return ans, err
+	return b.verify(ctx, req)
 }
 
 // A bill is one address of an application that has quotas.

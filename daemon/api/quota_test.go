@@ -257,7 +257,7 @@ func TestCountsLast(t *testing.T) {
 			t.Fatalf("usage() = %+v, %v, want two days of one application", u, err)
 		}
 		want := apitype.DayUsage{Date: "2026-11-29", UsageCounts: apitype.UsageCounts{
-			Charged: 3, Refused: 2, Asked: apitype.VerdictCounts{Deliverable: 2, Unknown: 1}, Cached: apitype.VerdictCounts{Deliverable: 1},
+			Charged: 3, Asked: apitype.VerdictCounts{Deliverable: 2, Unknown: 1}, Cached: apitype.VerdictCounts{Deliverable: 1},
 		}}
 		if got := u.Apps[0].Days[0]; got != want {
 			t.Errorf("the first day is %+v, want %+v", got, want)

@@ -24,6 +24,7 @@ type route struct {
 var routeTable = []route{
 	{"GET /v1/verify", ScopeVerify, false, (*Server).verifyQuery},
 	{"POST /v1/verify", ScopeVerify, false, (*Server).verifyBody},
+	{"POST /v1/verify/stream", ScopeVerify, false, (*Server).verifyStream},
 	{"POST /v1/explain", ScopeVerify, false, (*Server).explain},
 	{"POST /v1/feedback", ScopeVerify, false, (*Server).feedback},
 	{"GET /v1/feedback", ScopeAdmin, false, (*Server).feedbackStats},

@@ -99,6 +99,8 @@ type gate struct {
 	inside int
 	closed bool
 	empty  chan struct{} // Closed when the gate is closed and the last one has left.
+
+	shutting chan struct{} // Closed with the gate.
 }
 
 // enter reports whether the gate is open; if so, leave must follow.
@@ -130,6 +132,7 @@ func (g *gate) close() <-chan struct{} {
 	defer g.mu.Unlock()
 	if !g.closed {
 		g.closed = true
+		close(g.shutting)
 		if g.inside == 0 {
 			close(g.empty)
 		}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+
 	"github.com/verimails/verimaild/client/apitype"
 	"github.com/verimails/verimaild/verify"
 )
@@ -34,6 +36,9 @@ func (s *Server) verifyBody(c *call) error {
 func (s *Server) verify(c *call, req verify.Request) error {
 	req.App, req.Weight, req.Class = c.caller.App, c.caller.Weight, c.caller.Class
 	a, err := s.opts.Verifier.Verify(c.r.Context(), req)
+	if _, refused := errors.AsType[*QuotaError](err); refused {
+		s.accounts.turnedAway(req.App)
+	}
 	if err != nil {
 		return err
 	}
