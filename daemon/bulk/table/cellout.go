@@ -9,8 +9,8 @@ type cellEncoder struct {
 	o        WriteOptions
 	delim    byte
 	special  [256]bool // Bytes for which a cell is quoted.
-	columns  int      // Of the input.
-	names    []string // All columns.
+	columns  int       // Of the input.
+	names    []string  // All columns.
 	result   func(cells []string, row *Row, o *Outcome) []string
 	more     int // The index of the column for members beyond the columns; -1 if there is none.
 	overflow func(raw string) string
