@@ -70,7 +70,11 @@ func (d *Daemon) build() error {
 		return err
 	}
 	d.answers = newAnswerLog(d.verifier, d.log.Named("verify"), d.cfg.Log)
-	d.accounts = api.NewAccounts(apps(d.cfg))
+	d.accounts, err = api.NewAccounts(api.AccountsOptions{Apps: apps(d.cfg), State: d.stores.State(), Logger: d.log.Named("api")})
+	if err != nil {
+		return err
+	}
+	d.later("usage", d.accounts.Close)
 	d.api = api.New(api.Options{
 		Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Cache: d.cache, Ledger: d.ledger, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
 	})

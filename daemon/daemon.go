@@ -163,6 +163,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	}
 	d.verifier.Start(life)
 	d.monitor.Start(life)
+	d.accounts.Start(life)
 	ls, err := d.listen()
 	if err != nil {
 		return errors.Join(err, d.unwind(life))
