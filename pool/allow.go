@@ -62,7 +62,7 @@ func (pa *path) allowance(now time.Duration, prefix netip.Prefix) allowance {
 
 // unpaced reports whether nothing limits what the path asks, and when.
 func (pa *path) unpaced() bool {
-	return pa.site.unpaced && !pa.breaker.Opened && !pa.breaker.Tried && pa.source.mayProbe(pa.pool.wall(pa.pool.now())) >= unbounded
+	return pa.site.unpaced && !pa.breaker.Opened && !pa.breaker.Tried && !pa.source.warms()
 }
 
 // rateRoom is how many probes the rates leave: the path's, the provider's, and the source's for today.
@@ -77,7 +77,7 @@ func (pa *path) rateRoom(now time.Duration) int {
 			n = 1
 		}
 	}
-	return min(n, pa.source.mayProbe(pa.pool.wall(now)))
+	return min(n, pa.source.mayProbeOf(pa.site.provider, pa.pool.wall(now)))
 }
 
 // trickles reports whether the path goes on at one probe a minute: too many of its recipients were dead, or its breaker
@@ -126,7 +126,7 @@ func (pa *path) nextRate(now time.Duration, n int) time.Duration {
 	if pa.breaker.Opened {
 		at = max(at, pa.breaker.Until)
 	}
-	if pa.source.mayProbe(pa.pool.wall(now)) <= 0 {
+	if pa.source.mayAsk(pa.site.provider, pa.pool.wall(now)) <= 0 {
 		at = max(at, pa.pool.instant(pa.source.nextDay(pa.pool.wall(now))))
 	}
 	return at
@@ -149,6 +149,7 @@ func (pa *path) reserve(now time.Duration, f *flight) {
 		v.rate.Take(now, v.limits.ProbesPerMinute, n)
 	}
 	pa.lastProbe = now
+	pa.source.probed(pa.site.provider, n, 0, pa.pool.wall(now))
 	for _, l := range pa.levels(f.prefix) {
 		l.held.add(f.hold, 1)
 	}
@@ -165,6 +166,7 @@ func (pa *path) release(f *flight) {
 // unask gives back what the rates were charged for n probes that were not sent.
 func (pa *path) unask(n int) {
 	pa.rate.Give(pa.perMinute(), n)
+	pa.source.probed(pa.site.provider, -n, 0, time.Now())
 	if v := pa.site.across; v != nil {
 		v.rate.Give(v.limits.ProbesPerMinute, n)
 	}
@@ -178,6 +180,9 @@ func (pa *path) spend(now time.Duration, prefix netip.Prefix, control, dead bool
 	}
 	if !dead {
 		return
+	}
+	if !control {
+		pa.source.probed(pa.site.provider, 0, 1, pa.pool.wall(now))
 	}
 	for _, l := range pa.levels(prefix) {
 		if control {

@@ -13,6 +13,7 @@ type call struct {
 	probes     []*probe // Parallel to outcomes; none where all were answered at once.
 	left       int
 	canceled   bool          // Its caller has gone.
+	deadline   time.Time     // Its caller's; zero if there is none.
 	done       chan struct{} // Closed when every outcome is there.
 }
 
@@ -38,6 +39,14 @@ func (c *call) deliver(i int, o *Outcome) {
 // fail gives all of a call that never was queued the same outcome.
 func (c *call) fail(f Failure, detail string) {
 	o := Outcome{Stage: smtp.StageConnect, Failure: f, Detail: detail, At: time.Now()}
+	for i := range c.outcomes {
+		c.deliver(i, &o)
+	}
+}
+
+// deny gives all of a call that never was queued the outcome of a denial.
+func (c *call) deny(d denial) {
+	o := d.outcome(time.Now())
 	for i := range c.outcomes {
 		c.deliver(i, &o)
 	}

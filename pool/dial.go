@@ -108,7 +108,7 @@ const (
 	causeRefused cause = iota // Somebody's out there.
 	causeTimeout
 	causeLocal  // This host's: no route, a local filter, no descriptors left.
-	causeSource // The source's address is not one of this host's.
+	causeSource // The source's address is not one of this host's, or its proxy fails.
 )
 
 // localErrors are those that connecting fails with before anything is sent. An address can be chosen by whoever
@@ -121,6 +121,9 @@ var localErrors = []error{
 // causeOf tells whose doing a failed connect is.
 func causeOf(err error) cause {
 	timeout, isNet := errors.AsType[net.Error](err)
+	if e, proxied := errors.AsType[*proxyError](err); proxied {
+		return e.cause
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return causeSource

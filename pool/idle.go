@@ -24,7 +24,7 @@ func (i *idleList) oldest(wanted func(*session) bool) *session {
 func (s *session) lingers() bool {
 	pa := s.lane.path
 	return s.lane.askable() == 0 && !s.spent() && s.conn.Usable() == nil && s.remaining() > 0 &&
-		!pa.pool.closing && !pa.pool.contended(pa) && !(pa.full() && pa.hungry())
+		!pa.pool.closing && !pa.source.drained && !pa.pool.contended(pa) && !(pa.full() && pa.hungry())
 }
 
 // forever is longer than anything waits.

@@ -2,8 +2,6 @@ package pool
 
 import (
 	"time"
-
-	"github.com/verimails/verimaild/pool/smtp"
 )
 
 // move hands what waits at a path, whose source cannot be used for the reason why, to the sources that its domains
@@ -27,14 +25,15 @@ func (pa *path) move(why string) {
 	}
 }
 
-// hand queues a probe's waiter at another path, and returns the lane; nil if no source may ask for it.
+// hand queues a probe's waiter at the path of the source that may ask for it now, and returns the lane: the same one
+// again, where it has to wait for the source. It is nil if no source may ask in time.
 func (la *lane) hand(pr *probe, w waiter, why string) *lane {
 	pa := la.path
-	src, none := pa.pool.choose(pr.domain.name, la.hosts, w.pinned)
-	if src == nil || src == pa.source {
-		o := Outcome{
-			Stage: smtp.StageConnect, Failure: FailNoSource,
-			Detail: "source " + pa.source.Name + ": " + why + "; " + none, At: time.Now(),
+	src, none := pa.pool.choose(want{domain: pr.domain.name, hosts: la.hosts, pinned: w.pinned, deadline: w.call.deadline})
+	if src == nil {
+		o := none.outcome(time.Now())
+		if none.failure == FailNoSource {
+			o.Detail = "source " + pa.source.Name + ": " + why + "; " + none.why
 		}
 		w.call.deliver(w.index, &o)
 		return nil

@@ -27,11 +27,14 @@ func (s *session) open(ctx context.Context) bool {
 		return false
 	}
 	a := newAttempt(la.path, &opts, hosts)
-	for _, t := range targets(hosts, a.dialable) {
+	for _, t := range a.ordered(targets(hosts, a.dialable)) {
 		if !a.wants(t) || a.rests(t) {
 			continue
 		}
 		err := s.try(ctx, &opts, t)
+		if _, silent := errors.AsType[*dialError](err); !silent {
+			a.connected(t)
+		}
 		if err == nil {
 			s.reached()
 			return true
@@ -91,7 +94,14 @@ func (s *session) dial(ctx context.Context, opts *Options, t target) (net.Conn, 
 	s.lane.path.pool.count(func(c *counters) { c.Dials++ })
 	ctx, cancel := context.WithTimeout(ctx, opts.ConnectTimeout)
 	defer cancel()
-	conn, err := opts.Dial(ctx, s.lane.path.source.local(t.addr), netip.AddrPortFrom(t.addr, opts.Port))
+	src, to := s.lane.path.source, netip.AddrPortFrom(t.addr, opts.Port)
+	var conn net.Conn
+	var err error
+	if src.Proxy == (Proxy{}) {
+		conn, err = opts.Dial(ctx, src.local(t.addr), to)
+	} else {
+		conn, err = src.connect(ctx, opts.Guard, to)
+	}
 	if err != nil {
 		return nil, &dialError{target: t, err: err}
 	}
@@ -122,7 +132,8 @@ type attempt struct {
 	heard    string  // A host that has spoken; its other addresses say the same.
 	noMail   int     // Hosts that said that they take no mail at all.
 	final    bool    // Another host is not asked: the word was about us.
-	unbound  bool    // The source's address could not be bound.
+	unbound  bool    // The source's address could not be bound, or its proxy failed.
+	lost     []target
 	silent   []silence
 	resting  time.Duration // When the first of the routes that were left alone may be tried again; 0 if none was.
 }
@@ -179,6 +190,23 @@ func (a *attempt) forbidden() (first error) {
 	return first
 }
 
+// ordered is the targets in the order in which they are tried.
+func (a *attempt) ordered(ts []target) []target {
+	p := a.path.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return a.path.source.order(ts, time.Now())
+}
+
+// connected notes that t was connected to, whatever it said then.
+func (a *attempt) connected(t target) {
+	p := a.path.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.connected(a.path.source)
+	a.path.source.reached(t, a.lost, time.Now())
+}
+
 // wants reports whether t is still to be tried.
 func (a *attempt) wants(t target) bool {
 	return !a.final && a.sessions < maxSessions && t.host != a.heard
@@ -210,6 +238,7 @@ func (a *attempt) failed(t target, err error) {
 	o := Outcome{Stage: smtp.StageConnect, Host: t.host, IP: t.addr, At: time.Now(), Detail: err.Error()}
 	e, ok := errors.AsType[*smtp.Error](err)
 	if !ok {
+		a.lost = append(a.lost, t)
 		a.unconnected(err, o)
 		return
 	}

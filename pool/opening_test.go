@@ -327,53 +327,6 @@ func TestScenario32Guard(t *testing.T) {
 	}
 }
 
-func TestScenario43SourceWithoutItsAddress(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		spec := oneHost(mailworld.Host{})
-		r := newRig(t, spec, func(o *pool.Options) {
-			o.Sources = []pool.Source{
-				{Name: "a", IPv4: netip.MustParseAddr("127.77.192.1"), EHLO: "source0.egress.test"},
-				{Name: "b", IPv4: netip.MustParseAddr("127.77.192.2"), EHLO: "source1.egress.test"},
-			}
-		})
-		first := r.ask(r.hosts("mx.a.test"), "ada@a.test")[0]
-		r.want(first, reply.Accepted)
-		time.Sleep(time.Minute)
-		for i, name := range []string{"a", "b"} {
-			r.world.Unplug(r.world.SourceAddr(i), first.Source == name)
-		}
-		// One that may move, and one that is pinned to the source.
-		hosts := r.hosts("mx.a.test")
-		pinned := make(chan pool.Outcome)
-		go func() {
-			pinned <- r.pool.Probe(t.Context(), pool.Request{
-				Domain: "a.test", Hosts: hosts, Source: first.Source, Recipients: []pool.Recipient{{Path: "cleo@a.test"}},
-			})[0]
-		}()
-		moved := r.ask(hosts, "bob@a.test")[0]
-		r.want(moved, reply.Accepted)
-		if moved.Source == first.Source {
-			t.Errorf("source = %s, which has lost its address", moved.Source)
-		}
-		r.wantFailure(<-pinned, pool.FailNoSource)
-
-		for i := range 2 {
-			r.world.Unplug(r.world.SourceAddr(i), true)
-		}
-		time.Sleep(time.Minute) // The session of the other source has gone.
-		r.wantFailure(r.ask(hosts, "bob@a.test")[0], pool.FailNoSource)
-		for i := range 2 {
-			r.world.Unplug(r.world.SourceAddr(i), false)
-		}
-		time.Sleep(6 * time.Minute)
-		back := r.ask(hosts, "bob@a.test")[0]
-		r.want(back, reply.Accepted)
-		if back.Source != first.Source {
-			t.Errorf("source = %s, want the domain's own, %s, back", back.Source, first.Source)
-		}
-	})
-}
-
 func TestScenario44LocalNetworkDown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, oneHost(mailworld.Host{}), nil)

@@ -94,6 +94,7 @@ type Pool struct {
 	dials    budget.Bucket
 	waker    waker
 	scribe   *scribe // nil where nothing is written down.
+	keeper   keeper
 	hosts    map[string]hostRecord
 	sweepAt  int           // How many hosts may be remembered until the old ones are looked for.
 	sitesAt  int           // How many sites may be remembered until those without a use are looked for.
@@ -114,6 +115,7 @@ func New(opts Options) (*Pool, error) {
 		apps:    apps{},
 		routes:  routes{},
 		waker:   waker{reset: make(chan struct{}, 1)},
+		keeper:  keeper{wake: make(chan struct{}, 1), ended: make(chan struct{})},
 		hosts:   map[string]hostRecord{},
 		drained: make(chan struct{}),
 	}
@@ -130,6 +132,7 @@ func New(opts Options) (*Pool, error) {
 			return nil, err
 		}
 	}
+	p.restoreSources(p.readSources(opts.Sources))
 	return p, nil
 }
 
@@ -164,6 +167,7 @@ func (p *Pool) Start(ctx context.Context) {
 	ctx, p.abort = context.WithCancelCause(ctx)
 	p.spawn = func(s *session) { p.wg.Go(func() { s.drive(ctx) }) }
 	p.wg.Go(func() { p.wakeUp(ctx) })
+	p.wg.Go(func() { p.keep(ctx) })
 	if p.scribe != nil {
 		p.wg.Go(func() { p.scribe.write(ctx) })
 	}
@@ -220,11 +224,12 @@ func (p *Pool) enqueue(req *Request, to destination, c *call) {
 		c.fail(FailClosed, stopping)
 		return
 	}
-	src, why := p.choose(req.Domain, req.Hosts, req.Source)
+	src, none := p.choose(want{domain: req.Domain, hosts: req.Hosts, pinned: req.Source, deadline: req.Deadline})
 	if src == nil {
-		c.fail(FailNoSource, why)
+		c.deny(none)
 		return
 	}
+	c.deadline = req.Deadline
 	pa := p.siteOf(to.site, req.Domain).path(src)
 	la := pa.lane(to.lane)
 	la.hosts = req.Hosts

@@ -58,7 +58,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		p := &Pool{started: time.Now(), sites: map[string]*site{}, across: map[string]*providerState{}, hosts: map[string]hostRecord{}}
 		p.base = DefaultLimits()
-		p.sources = []*sourceState{newSourceState(Source{Name: "a"})}
+		p.sources = []*sourceState{(&Pool{}).newSourceState(Source{Name: "a"})}
 		s := p.siteOf("mx.a.test", "")
 		s.restore(&r)
 		now := p.now()

@@ -11,13 +11,15 @@ func (p *Pool) Reload(opts Options) error {
 	if err := fill(&opts); err != nil {
 		return err
 	}
+	before := p.readSources(opts.Sources)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.apply(opts)
+	p.restoreSources(before)
 	p.feed()
 	for _, pa := range p.paths() {
 		if pa.source.gone {
-			pa.vacate()
+			pa.vacate(unconfigured)
 		}
 		pa.advance()
 		pa.forget()
@@ -34,7 +36,10 @@ func (p *Pool) apply(opts Options) {
 			kept = append(kept, p.sources[at])
 			continue
 		}
-		kept = append(kept, newSourceState(s))
+		kept = append(kept, p.newSourceState(s))
+	}
+	for i := range kept { // What does not make it another source.
+		kept[i].weight, kept[i].schedule = opts.Sources[i].Weight, opts.Sources[i].Warmup
 	}
 	for _, old := range p.sources {
 		old.gone = !slices.Contains(kept, old)
@@ -51,12 +56,12 @@ func (p *Pool) apply(opts Options) {
 	}
 }
 
-// vacate ends the idle sessions of a path whose source is gone, and hands on what waits. Busy ones take no more.
-func (pa *path) vacate() {
+// vacate ends the idle sessions of a path whose source is out, and hands on what waits. Busy ones take no more.
+func (pa *path) vacate(why string) {
 	for _, la := range pa.lanes {
 		for len(la.idle) > 0 {
 			la.idle[0].retire()
 		}
 	}
-	pa.move(unconfigured)
+	pa.move(why)
 }

@@ -176,6 +176,7 @@ func (p *Pool) last(ctx context.Context) error {
 		p.scribe.state.providers.PutIn(&batch, []byte(v.provider.ID), v.record(now, 0), memorable)
 	}
 	clear(p.sites)
+	p.lastPages(&batch)
 	p.mu.Unlock()
 	if batch.Len() == 0 {
 		return nil

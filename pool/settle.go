@@ -51,6 +51,8 @@ func (la *lane) requeue(probes []*probe) {
 		la.failAll(&Outcome{Stage: smtp.StageConnect, Failure: FailClosed, Detail: stopping})
 	case pa.source.gone:
 		pa.move(unconfigured)
+	case pa.source.out(time.Now()):
+		pa.move(outOfUse)
 	}
 }
 

@@ -192,7 +192,7 @@ func (pa *path) batch() int {
 
 // advance gives waiting probes sessions, in the lane first that was given one longest ago.
 func (pa *path) advance() {
-	if pa.pool.spawn == nil || pa.pool.halted {
+	if pa.pool.spawn == nil || pa.pool.halted || !pa.source.works(time.Now()) {
 		return
 	}
 	if len(pa.lanes) == 1 {

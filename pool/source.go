@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -109,77 +108,30 @@ func checkSources(sources []Source) error {
 	return errors.Join(errs...)
 }
 
-// A sourceState is a source and what the pool does with it. Guarded by Pool.mu.
+// A sourceState is a source and what the pool does with it. Guarded by Pool.mu, but for the Source, which does not
+// change.
 type sourceState struct {
 	Source
-	hash           uint64    // Of its name.
-	sessions       int       // Open or being opened.
-	suspendedUntil time.Time // Its address could not be bound.
-	suspendedWhy   string
-	gone           bool // No longer configured; its sessions end with the work they have.
-	dials          budget.Bucket
-	refusedBy      map[string]time.Duration // Providers that refused it, and when.
+	duty
+	daybook
+	families
+	hash      uint64 // Of its name.
+	weight    *int   // The one in force.
+	sessions  int    // Open or being opened.
+	gone      bool   // No longer configured; its sessions end with the work they have.
+	dials     budget.Bucket
+	refusedBy map[string]time.Duration // Providers that refused it, and when.
 }
 
-func newSourceState(s Source) *sourceState {
-	return &sourceState{Source: s, hash: xxhash.Sum64String(s.Name)}
-}
-
-// suspension is how long a source rests after its address could not be bound.
-const suspension = 5 * time.Minute
-
-func (s *sourceState) fit(now time.Time) bool { return !s.gone && !now.Before(s.suspendedUntil) }
-
-// choose picks the source for a domain by rendezvous hashing among those that are fit and have a family that a host
-// has: every domain has its own order of sources, the same after a restart, and losing one source moves only that
-// source's domains. The same domain so keeps its source, which greylists and coherent evidence need.
-// Only the source called pinned will do, unless that is "". If there is none, the sentence says why.
-func (p *Pool) choose(domain string, hosts []Host, pinned string) (best *sourceState, why string) {
-	now := time.Now()
-	why = "no source has an address of a family that the mail hosts have"
-	if pinned != "" {
-		why = "source " + pinned + " is not configured, or has no address of a family that the mail hosts have"
+func (p *Pool) newSourceState(s Source) *sourceState {
+	return &sourceState{
+		Source: s, hash: xxhash.Sum64String(s.Name), daybook: daybook{identity: s.fingerprint(), nudge: p.nudge},
 	}
-	h := xxhash.Sum64String(domain)
-	for _, s := range p.sources {
-		switch {
-		case pinned != "" && pinned != s.Name, !s.reaches(hosts):
-		case !s.fit(now):
-			why = "source " + s.Name + " is suspended: " + s.suspendedWhy
-		case best == nil || s.score(h) > best.score(h):
-			best = s
-		}
-	}
-	return best, why
 }
 
-// score is the place of the source in the order of the domain with this hash; the highest is first.
-func (s *sourceState) score(domain uint64) uint64 {
-	// The finalizer of MurmurHash3: every bit of both hashes decides.
-	x := domain ^ s.hash
-	x = (x ^ x>>33) * 0xff51afd7ed558ccd
-	x = (x ^ x>>33) * 0xc4ceb9fe1a85ec53
-	return x ^ x>>33
-}
-
-// reaches reports whether any address of hosts can be dialled from s.
-func (s *Source) reaches(hosts []Host) bool {
-	for i := range hosts {
-		if slices.ContainsFunc(hosts[i].Addrs, s.dialable) {
-			return true
-		}
-	}
-	return false
-}
-
-// suspend lets a source rest whose address this host does not have just now.
-func (p *Pool) suspend(src *sourceState, why string) {
-	fresh := src.fit(time.Now())
-	src.suspendedUntil, src.suspendedWhy = time.Now().Add(suspension), why
-	if fresh {
-		p.log.Warn("source suspended: its address cannot be bound",
-			zap.String("source", src.Name), zap.Duration("for", suspension), zap.String("error", why))
-	}
+// fingerprint tells sources apart that have one name at different times.
+func (s *Source) fingerprint() uint64 {
+	return xxhash.Sum64String(fmt.Sprint(s.IPv4, s.IPv6, s.PublicIPv4, s.PublicIPv6, s.Proxy.Addr, s.Proxy.User))
 }
 
 const (
@@ -210,8 +162,7 @@ func (p *Pool) sourceRefused(pa *path, now time.Duration) {
 		return
 	}
 	clear(src.refusedBy)
-	src.suspendedUntil = p.wall(now).Add(quarantine)
-	src.suspendedWhy = "several providers refuse it"
+	p.rest(src, p.wall(now).Add(quarantine), "several providers refuse it")
 	p.log.Warn("source suspended: several providers refuse it",
 		zap.String("source", src.Name), zap.Duration("for", quarantine))
 }

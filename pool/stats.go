@@ -25,14 +25,6 @@ type Stats struct {
 	Sources      []SourceStats
 }
 
-// SourceStats is a picture of one source.
-type SourceStats struct {
-	Name           string
-	Sessions       int
-	SuspendedUntil time.Time // Zero if it is fit.
-	SuspendedWhy   string
-}
-
 // Stats takes a picture.
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
@@ -57,11 +49,7 @@ func (p *Pool) Stats() Stats {
 	}
 	now := time.Now()
 	for _, s := range p.sources {
-		ss := SourceStats{Name: s.Name, Sessions: s.sessions}
-		if !s.fit(now) {
-			ss.SuspendedUntil, ss.SuspendedWhy = s.suspendedUntil, s.suspendedWhy
-		}
-		st.Sources = append(st.Sources, ss)
+		st.Sources = append(st.Sources, s.stats(now))
 	}
 	return st
 }

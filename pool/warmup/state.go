@@ -101,15 +101,15 @@ func (s *State) judge(was State, sched Schedule) {
 }
 
 // clean reports whether nobody took offence on the day.
-func (s *State) clean() bool {
+func (s State) clean() bool {
 	return s.Refusals == 0 && (s.Asked < deadSample || float64(s.Dead) <= mostDead*float64(s.Asked))
 }
 
 // Limited reports whether the schedule holds the source back on the state's day.
-func (s *State) Limited(sched Schedule) bool { return sched.Active() && !s.Over }
+func (s State) Limited(sched Schedule) bool { return sched.Active() && !s.Over }
 
 // Left is how many recipients may still be asked about on the state's day; Unlimited where no schedule is in force.
-func (s *State) Left(sched Schedule) int {
+func (s State) Left(sched Schedule) int {
 	if !s.Limited(sched) {
 		return Unlimited
 	}
@@ -117,7 +117,7 @@ func (s *State) Left(sched Schedule) int {
 }
 
 // Share is how many recipients of the day's allowance may be of one provider; Unlimited where no schedule is in force.
-func (s *State) Share(sched Schedule) int {
+func (s State) Share(sched Schedule) int {
 	if !s.Limited(sched) {
 		return Unlimited
 	}
@@ -126,7 +126,7 @@ func (s *State) Share(sched Schedule) int {
 
 // Health is how well the source was received on the state's day and the day before, from 0 to 1. It has few values, so
 // that what is weighed by it seldom changes.
-func (s *State) Health() float64 {
+func (s State) Health() float64 {
 	const some, many = 1, 3
 	switch n := s.Refusals + s.Before; {
 	case n >= many:
@@ -140,7 +140,7 @@ func (s *State) Health() float64 {
 
 // Headroom is how much of the day's allowance is left, from 0 to 1, in few steps: 1 down to a half of it, a half down to
 // a quarter, and so on.
-func (s *State) Headroom(sched Schedule) float64 {
+func (s State) Headroom(sched Schedule) float64 {
 	left := s.Left(sched)
 	if left == Unlimited {
 		return 1
