@@ -35,6 +35,26 @@ func (s *sourceState) works(now time.Time) bool { return !s.gone && s.unfit == "
 // out reports whether what waits for the source has to go elsewhere, if it can.
 func (s *sourceState) out(now time.Time) bool { return s.drained || !s.works(now) }
 
+// standing is in a word whether the source is fit, why it is not, and until when; zero if nobody knows.
+func (s *sourceState) standing(now time.Time) (state, why string, until time.Time) {
+	switch {
+	case s.gone:
+		return "gone", unconfigured, time.Time{}
+	case s.unfit != "":
+		return "unfit", s.unfit, time.Time{}
+	case s.restsAt(now):
+		return "suspended", s.suspendedWhy, s.suspendedUntil
+	case s.drained:
+		return "drained", "by the operator", time.Time{}
+	case s.share() == 0:
+		return "standby", "its weight is 0", time.Time{}
+	case s.mayAsk(nil, now) <= 0:
+		return "spent", "it is being warmed up, and has asked enough for today", nextDay(now)
+	default:
+		return "fit", "", time.Time{}
+	}
+}
+
 // share is the operator's weight.
 func (s *sourceState) share() float64 {
 	if s.weight == nil {
@@ -176,20 +196,13 @@ func (p *Pool) Trouble() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	why := ""
+	trouble := ""
 	for _, s := range p.sources {
-		switch {
-		case s.unfit != "":
-			why = "source " + s.Name + " is not fit: " + s.unfit
-		case s.restsAt(now):
-			why = "source " + s.Name + " is suspended: " + s.suspendedWhy
-		case s.drained:
-			why = "source " + s.Name + " is drained"
-		case s.share() == 0:
-			why = "source " + s.Name + " has weight 0"
-		default:
+		state, why, _ := s.standing(now)
+		if state == "fit" || state == "spent" {
 			return ""
 		}
+		trouble = fmt.Sprintf("source %s is %s: %s", s.Name, state, why)
 	}
-	return why
+	return trouble
 }
