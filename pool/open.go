@@ -68,10 +68,13 @@ func (s *session) try(ctx context.Context, opts *Options, t target) error {
 // connect dials t and takes the session through its opening. The error is a *dialError or an *smtp.Error.
 func (s *session) connect(ctx context.Context, opts *Options, t target, tls smtp.TLSPolicy) error {
 	p := s.lane.path.pool
+	start := time.Now()
 	nc, err := s.dial(ctx, opts, t)
 	if err != nil {
 		return err
 	}
+	opts.took(PhaseConnect, start)
+	start = time.Now()
 	lockStep := p.known(t.host, brokenPipelining)
 	conn, err := smtp.Open(ctx, nc, smtp.Config{
 		LocalName: s.lane.path.source.EHLO, ServerName: t.host, TLS: tls, Timeouts: opts.Timeouts,
@@ -80,6 +83,7 @@ func (s *session) connect(ctx context.Context, opts *Options, t target, tls smtp
 	if err != nil {
 		return err
 	}
+	opts.took(PhaseGreeting, start)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.conn, s.host, s.ip, s.fallback, s.opened, s.lockStep = conn, t.host, t.addr, t.fallback, time.Now(), lockStep

@@ -56,6 +56,7 @@ type Options struct {
 
 	Timeouts       smtp.Timeouts
 	ConnectTimeout time.Duration // For one address. 0 means 15 s.
+	Observer       Observer      // Is told how long things take; nil observes nothing.
 	Logger         *zap.Logger   // nil means none.
 }
 

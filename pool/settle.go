@@ -172,6 +172,7 @@ func (s *session) answers(back []*probe, f *flight, b *batch, e *smtp.Error) []*
 		if r.reply.Code == 0 {
 			return s.again(back, b.probes[i:], s.lost(f, b, e))
 		}
+		pa.site.observe(pr, r)
 		dead := isDead(r)
 		s.tally(pr, r, dead)
 		pa.spend(now, f.prefix, pr.rcpt.Control, dead)

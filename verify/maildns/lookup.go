@@ -45,6 +45,9 @@ func (r *Resolver) Lookup(ctx context.Context, d address.Domain) (MailHosts, err
 		start := time.Now()
 		m := r.mailHosts(ctx, set, d)
 		m.Domain, m.At, m.Took = d, set.opts.Now(), time.Since(start)
+		if observe := set.opts.Observe; observe != nil {
+			observe(m.Status, m.Took)
+		}
 		return m
 	})
 	if err != nil {

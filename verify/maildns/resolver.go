@@ -75,6 +75,9 @@ type Options struct {
 
 	// Now stamps results; nil means time.Now.
 	Now func() time.Time
+
+	// Observe is told of each lookup that was made, concurrently; it must not block. nil observes nothing.
+	Observe func(Status, time.Duration)
 }
 
 // A Resolver looks up mail hosts. It is safe for concurrent use.
