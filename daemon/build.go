@@ -76,7 +76,7 @@ func (d *Daemon) build() error {
 	}
 	d.later("usage", d.accounts.Close)
 	d.api = api.New(api.Options{
-		Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Cache: d.cache, Ledger: d.ledger, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
+		Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Egress: d.egress, Cache: d.cache, Ledger: d.ledger, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
 	})
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/verimails/verimaild/config"
+	"github.com/verimails/verimaild/daemon/api"
 	"github.com/verimails/verimaild/pool"
 	"github.com/verimails/verimaild/pool/provider"
 	"github.com/verimails/verimaild/pool/reply"
@@ -217,4 +218,14 @@ func limits(l *config.Limits) provider.Limits {
 		RefusalsPerSession: l.RefusalsPerSession, RefusalsPerHour: l.RefusalsPerHour, ControlsPerHour: l.ControlsPerHour,
 		RefusalRatio: l.RefusalRatio, ProbesPerMinute: l.ProbesPerMinute, Idle: l.Idle, SessionAge: l.SessionAge,
 	}
+}
+
+// egress is the pool for people to look at; nil while no mail server is asked.
+func (d *Daemon) egress() api.Egress {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pool == nil {
+		return nil
+	}
+	return d.pool
 }

@@ -24,6 +24,11 @@ const mostRefusals = 50
 type refusals []Refusal
 
 func (r *refusals) note(pa *path, o *Outcome) {
+	*r = append(refusals{refusalOf(pa, o)}, (*r)[:min(len(*r), mostRefusals-1)]...)
+}
+
+// refusalOf is an outcome at pa for people to look at.
+func refusalOf(pa *path, o *Outcome) Refusal {
 	ref := Refusal{
 		At: o.At, Source: pa.source.Name, Site: pa.site.key, Host: o.Host, Stage: string(o.Stage), Failure: o.Failure,
 		Class: string(o.Meaning.Class), Scope: string(o.Meaning.Scope), Until: o.RetryAt, Reply: o.Detail,
@@ -37,5 +42,5 @@ func (r *refusals) note(pa *path, o *Outcome) {
 	if ref.At.IsZero() {
 		ref.At = time.Now()
 	}
-	*r = append(refusals{ref}, (*r)[:min(len(*r), mostRefusals-1)]...)
+	return ref
 }

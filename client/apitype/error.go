@@ -37,6 +37,8 @@ const (
 	CodeNotDSN           = "not_dsn"            // 400: a message that is no delivery status notification.
 	CodeNotRemembered    = "not_remembered"     // 404: nothing is remembered of the domain.
 	CodeCacheDisabled    = "cache_disabled"     // 409: the daemon runs without memory.
+	CodeNoEgress         = "no_egress"          // 409: no mail server is asked, so that there is nothing to tell or change about it.
+	CodeNoSource         = "no_source"          // 404: there is no source of this name.
 	CodeInternal         = "internal_error"     // 500: a fault of the daemon; its log has the details under X-Request-Id.
 	CodeNotReady         = "not_ready"          // 503: only of /readyz.
 	CodeShuttingDown     = "shutting_down"      // 503: the daemon is stopping; ask again once it is back.

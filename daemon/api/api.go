@@ -45,6 +45,9 @@ type Options struct {
 	// Replies are the rules in force, for POST /v1/explain. It is called concurrently; nil means the built-in ones.
 	Replies func() *reply.Table
 
+	// Egress is what asks mail servers; it returns nil while nothing does. nil means never.
+	Egress func() Egress
+
 	// Accounts know the applications. nil means that there is only the default one.
 	Accounts *Accounts
 

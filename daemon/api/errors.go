@@ -25,6 +25,8 @@ var statuses = map[string]int{
 	apitype.CodeInvalidField:     http.StatusBadRequest,
 	apitype.CodeMissingField:     http.StatusBadRequest,
 	apitype.CodeForbidden:        http.StatusForbidden,
+	apitype.CodeNoEgress:         http.StatusConflict,
+	apitype.CodeNoSource:         http.StatusNotFound,
 	apitype.CodeNotFound:         http.StatusNotFound,
 	apitype.CodeMethodNotAllowed: http.StatusMethodNotAllowed,
 	apitype.CodeBodyTimeout:      http.StatusRequestTimeout,

@@ -35,6 +35,7 @@ var routeTable = []route{
 	{"DELETE /v1/cache", ScopeAdmin, false, (*Server).forgetAll},
 	{"GET /v1/cache/export", ScopeAdmin, false, (*Server).exportCache},
 	{"POST /v1/cache/import", ScopeAdmin, false, (*Server).importCache},
+	{"GET /v1/egress", ScopeAdmin, false, (*Server).egress},
 	{"GET /v1/usage", ScopeNone, false, (*Server).usage},
 	{"GET /v1/version", ScopeNone, true, (*Server).version},
 	{"GET /healthz", ScopeNone, true, (*Server).health},

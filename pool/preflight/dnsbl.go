@@ -86,7 +86,8 @@ func (x *exam) listings(ctx context.Context, id *identity) []finding {
 	case len(bad) > 0:
 		return bad
 	case len(clear) == 0:
-		return []finding{id.finding(CheckDNSBL, Warning, Unknown, "no block list could be asked about "+id.public.String(), "")}
+		return []finding{id.finding(CheckDNSBL, Warning, Unknown, "no block list could be asked about "+id.public.String(),
+			"Use a resolver of your own, on this host best: block lists refuse the large public ones.")}
 	default:
 		return []finding{id.finding(CheckDNSBL, Warning, OK, fmt.Sprintf("%v is not on %s", id.public, strings.Join(clear, ", ")), "")}
 	}
