@@ -153,7 +153,7 @@ func (f *Facts) worthless() bool {
 func refusal(f *Facts, d *Decision) {
 	d.Reason = rcptReason(&f.Target)
 	if d.Reason.IsRefusal() && f.uniform() {
-		d.Reason = verdict.UniformRefusal
+		d.Reason, d.CatchAll, d.Tested = verdict.UniformRefusal, verdict.Undetermined, verdict.AcceptAllInconclusive
 		return
 	}
 	if f.Stood && f.Target.doubtful() && d.Reason == verdict.ServerTempfail {
@@ -187,7 +187,7 @@ func (f *Facts) uniform() bool {
 
 // alike reports whether g was refused in the target's words.
 func (f *Facts) alike(g *Finding) bool {
-	return g.answered() && g.Words != 0 && g.Words == f.Target.Words
+	return g.Refused() && g.Words != 0 && g.Words == f.Target.Words
 }
 
 // acceptance decides what an accepted target is worth.

@@ -53,6 +53,9 @@ func earlyReason(f *Finding) verdict.Reason {
 // or its domain holds here whatever the rules that read replies say, for an operator may have written them.
 func rcptReason(f *Finding) verdict.Reason {
 	r := reasonOf(f)
+	if r == verdict.AcceptedUntested && f.Code/100 != 2 { // Words that sound friendly make no acceptance.
+		r = verdict.ProtocolError
+	}
 	if r.Verdict() == verdict.Unknown {
 		return r
 	}
