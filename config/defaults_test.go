@@ -30,6 +30,16 @@ func TestDefaultPaths(t *testing.T) {
 			"/home/ada/.local/state/verimaild/verimaild.sock", "/home/ada/.local/state/verimaild",
 		},
 		{"a user without anything", false, nil, "", ""},
+		{
+			"a user in a systemd unit", false,
+			[]string{"HOME=/var/lib/v", "RUNTIME_DIRECTORY=/run/v", "STATE_DIRECTORY=/var/lib/v:/var/lib/w"},
+			"/run/v/verimaild.sock", "/var/lib/v",
+		},
+		{
+			"root in a systemd unit", true,
+			[]string{"RUNTIME_DIRECTORY=/run/v", "STATE_DIRECTORY=/var/lib/v"},
+			"/run/v/verimaild.sock", "/var/lib/v",
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := Default(row.root, row.environ)

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
@@ -126,15 +127,32 @@ func (h host) find(path string) string {
 
 // paths are the defaults that depend on who runs the daemon.
 func (h host) paths() map[string]any {
-	if h.root {
-		return nil
+	state, run := h.unit("STATE_DIRECTORY"), h.unit("RUNTIME_DIRECTORY")
+	paths := map[string]any{}
+	if !h.root {
+		home := h.xdg("XDG_STATE_HOME", ".local/state", "")
+		socket := h.xdg("XDG_RUNTIME_DIR", "", "verimaild.sock")
+		if socket == "" && home != "" {
+			socket = filepath.Join(home, "verimaild.sock")
+		}
+		paths["state_dir"], paths["socket.path"] = home, socket
 	}
-	state := h.xdg("XDG_STATE_HOME", ".local/state", "")
-	socket := h.xdg("XDG_RUNTIME_DIR", "", "verimaild.sock")
-	if socket == "" && state != "" {
-		socket = filepath.Join(state, "verimaild.sock")
+	if state != "" {
+		paths["state_dir"] = state
 	}
-	return map[string]any{"state_dir": state, "socket.path": socket}
+	if run != "" {
+		paths["socket.path"] = filepath.Join(run, "verimaild.sock")
+	}
+	return paths
+}
+
+// unit is the directory that a systemd unit has made for the daemon, or "": the first of the list in the variable.
+func (h host) unit(name string) string {
+	dir, _, _ := strings.Cut(lookup(h.environ, name), ":")
+	if !filepath.IsAbs(dir) {
+		return ""
+	}
+	return dir
 }
 
 // xdg is a path in our directory below the one that an XDG variable names, or below its default in the home

@@ -29,7 +29,7 @@ type Config struct {
 
 	// The directory of the two databases and of the key that hashes addresses. It is created with mode 0700, and only
 	// one daemon at a time can use it.
-	StateDir string `mapstructure:"state_dir" kind:"path" default:"/var/lib/verimaild" host:"Not as root: $XDG_STATE_HOME/verimaild, which is ~/.local/state/verimaild if that is not set." reload:"restart"`
+	StateDir string `mapstructure:"state_dir" kind:"path" default:"/var/lib/verimaild" host:"In a systemd unit: its StateDirectory. Otherwise, not as root: $XDG_STATE_HOME/verimaild, which is ~/.local/state/verimaild if that is not set." reload:"restart"`
 
 	// Where DNS is asked.
 	Resolver Resolver `mapstructure:"resolver" reload:"live"`
@@ -91,7 +91,7 @@ type Config struct {
 // Socket is the Unix socket of the HTTP API.
 type Socket struct {
 	// The socket's path, at most 107 bytes. Its directory is created if it is missing.
-	Path string `mapstructure:"path" kind:"path" default:"/run/verimaild/verimaild.sock" host:"Not as root: $XDG_RUNTIME_DIR/verimaild/verimaild.sock, or verimaild.sock in the state directory if that is not set."`
+	Path string `mapstructure:"path" kind:"path" default:"/run/verimaild/verimaild.sock" host:"In a systemd unit: verimaild.sock in its RuntimeDirectory. Otherwise, not as root: $XDG_RUNTIME_DIR/verimaild/verimaild.sock, or verimaild.sock in the state directory if that is not set."`
 
 	// The socket's permissions, in octal. Whoever may write to the socket may ask.
 	Mode fs.FileMode `mapstructure:"mode" default:"0660"`
