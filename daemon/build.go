@@ -75,8 +75,11 @@ func (d *Daemon) build() error {
 		return err
 	}
 	d.later("usage", d.accounts.Close)
+	if err := d.buildJobs(); err != nil {
+		return err
+	}
 	d.api = api.New(api.Options{
-		Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Egress: d.egress, Cache: d.cache, Ledger: d.ledger, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
+		Jobs: d.jobs, Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Egress: d.egress, Cache: d.cache, Ledger: d.ledger, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
 	})
 	return nil
 }

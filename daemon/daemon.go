@@ -18,6 +18,7 @@ import (
 	"github.com/verimails/verimaild/cache"
 	"github.com/verimails/verimaild/config"
 	"github.com/verimails/verimaild/daemon/api"
+	"github.com/verimails/verimaild/daemon/bulk"
 	"github.com/verimails/verimaild/daemon/ledger"
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/internal/netguard"
@@ -60,6 +61,7 @@ type Daemon struct {
 	ledger   *ledger.Ledger // nil without cache.
 	answers  *answerLog
 	accounts *api.Accounts
+	jobs     *bulk.Jobs
 	api      *api.Server
 	replies  atomic.Pointer[reply.Table] // In force.
 	notify   *systemd.Notifier
@@ -163,6 +165,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	}
 	d.verifier.Start(life)
 	d.monitor.Start(life)
+	d.jobs.Start(life)
 	d.accounts.Start(life)
 	ls, err := d.listen()
 	if err != nil {
@@ -196,6 +199,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	d.tell(d.notify.Stopping())
 	d.stepAside(ctx)
 	d.api.Drain()
+	d.jobs.Drain()
 	d.verifier.StopWaiting()
 	ctx, cancel := context.WithTimeout(ctx, drain)
 	defer cancel()

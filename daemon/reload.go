@@ -92,6 +92,7 @@ func (d *Daemon) reload(ctx context.Context, cfg *config.Config) (restart []stri
 		return nil, err
 	}
 	d.accounts.Replace(apps(cfg))
+	d.jobs.Reload(bulkSettings(cfg))
 	d.reloadLog(cfg.Log)
 	live, _ := config.Diff(d.cfg, cfg)
 	if slices.Contains(live, "egress.allow_networks") || slices.Contains(live, "egress.sources") {

@@ -35,6 +35,12 @@ const (
 	CodeClientClosed     = "client_closed"      // 499: the client closed its sending side before the answer was there.
 	CodeInvalidLine      = "invalid_line"       // 400: a line of an NDJSON body makes no sense; the message names it.
 	CodeNotDSN           = "not_dsn"            // 400: a message that is no delivery status notification.
+	CodeListTruncated    = "list_truncated"     // 400: the list broke off before its end.
+	CodeInvalidList      = "invalid_list"       // 422: the list cannot be read, or no column holds addresses.
+	CodeJobNotFound      = "job_not_found"      // 404: there is no such job, or none that the application may see.
+	CodeJobState         = "job_state"          // 409: the job is in a state in which this cannot be done.
+	CodeTooManyJobs      = "too_many_jobs"      // 409: there are as many jobs as can be kept.
+	CodeNoRoom           = "no_room"            // 507: the disk has too little room for a list.
 	CodeNotRemembered    = "not_remembered"     // 404: nothing is remembered of the domain.
 	CodeCacheDisabled    = "cache_disabled"     // 409: the daemon runs without memory.
 	CodeNoEgress         = "no_egress"          // 409: no mail server is asked, so that there is nothing to tell or change about it.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/verimails/verimaild/cache"
 	"github.com/verimails/verimaild/client/apitype"
+	"github.com/verimails/verimaild/daemon/bulk"
 	"github.com/verimails/verimaild/daemon/ledger"
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/verify"
@@ -41,6 +42,9 @@ type Options struct {
 
 	// Ledger takes reports of what became of mail. It is needed where Cache is there.
 	Ledger *ledger.Ledger
+
+	// Jobs are the bulk jobs. nil refuses whatever is about them.
+	Jobs *bulk.Jobs
 
 	// Replies are the rules in force, for POST /v1/explain. It is called concurrently; nil means the built-in ones.
 	Replies func() *reply.Table

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -117,16 +118,17 @@ func (r *streamReader) discard() {
 	_, _ = io.Copy(io.Discard, r.c.r.Body) // What matters of it has been said.
 }
 
-// A streamWriter sends NDJSON of any length. The client has the send timeout for each piece. Status and header go with
+// A streamWriter sends a reply of any length. The client has the send timeout for each piece. Status and header go with
 // the first one; until then the call can still fail in the usual way.
 type streamWriter struct {
-	c    *call
-	conn *http.ResponseController
+	c         *call
+	conn      *http.ResponseController
+	mediaType string // "" means NDJSON.
 }
 
 func (w *streamWriter) begin() {
 	h := w.c.w.Header()
-	h.Set("Content-Type", "application/x-ndjson")
+	h.Set("Content-Type", cmp.Or(w.mediaType, "application/x-ndjson"))
 	h.Set("X-Request-Id", w.c.id)
 	w.c.status = http.StatusOK
 	w.c.w.WriteHeader(http.StatusOK)

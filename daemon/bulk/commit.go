@@ -40,8 +40,8 @@ type change struct {
 
 // Bounds of one commit, well within those of the store.
 const (
-	maxChanges    = 600
-	maxBatchBytes = 600 << 10
+	maxChanges    = 1900 // Writes, but for that of the counts.
+	maxBatchBytes = 700 << 10
 )
 
 // A batch is some changes and the counts after them: all of it is written, or nothing.
@@ -55,7 +55,7 @@ type batch struct {
 func (r *records) newBatch(id string, pending []change, counts *Counts) (b *batch, rest []change) {
 	b = &batch{}
 	size := 0
-	for len(b.changes) < len(pending) && len(b.changes) < maxChanges && size < maxBatchBytes {
+	for len(b.changes) < len(pending) && b.writes.Len() < maxChanges && size < maxBatchBytes {
 		c := &pending[len(b.changes)]
 		size += r.add(&b.writes, id, c, counts)
 		b.changes = pending[:len(b.changes)+1]

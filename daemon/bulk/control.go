@@ -58,15 +58,18 @@ func (js *Jobs) control(app, id string, do func(*job) error) (Info, error) {
 
 // Delete ends a job and removes all of it. When it returns, nobody can see the job any more; its rows are gone from disk
 // soon after, also when the daemon is killed meanwhile.
-func (js *Jobs) Delete(ctx context.Context, app, id string) error {
+func (js *Jobs) Delete(ctx context.Context, app, id string) (Info, error) {
 	j, err := js.find(app, id)
 	if err != nil {
-		return err
+		return Info{}, err
 	}
 	if js.draining() {
-		return ErrStopping
+		return Info{}, ErrStopping
 	}
-	return js.remove(ctx, j)
+	if err := js.remove(ctx, j); err != nil {
+		return Info{}, err
+	}
+	return j.info(), nil
 }
 
 // remove deletes j.

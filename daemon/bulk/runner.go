@@ -240,11 +240,22 @@ func (r *runner) failed(it item, err error, now time.Time) {
 		}
 		return
 	}
+	if q, ok := errors.AsType[retryable](err); ok {
+		o.Reason, o.Explanation, o.RetryAt = verdict.BudgetExhausted, "The application has spent its quota for now.", now.Add(q.RetryAfter())
+		r.notYet(it, siteKey{name: "the application's quota"}, o, now)
+		return
+	}
 	if r.asking.Err() == nil && !errors.Is(err, verify.ErrStopping) {
 		r.log.Warn("rows cannot be asked about; trying again", zap.Error(err))
 	}
 	o.Explanation = "This host could not ask."
-	r.notYet(it, siteKey{name: "this host"}, o, now)
+	r.notYet(it, siteKey{hash: 1, name: "this host"}, o, now)
+}
+
+// retryable is an error of a verifier that says when to ask again: the application's quota is spent.
+type retryable interface {
+	error
+	RetryAfter() time.Duration
 }
 
 // notYet has an item asked about later, however late that is.
