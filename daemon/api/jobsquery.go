@@ -135,10 +135,10 @@ var resultsFields = []field[resultsQuery]{
 		q.opts.Delimiter = s
 		return nil
 	}},
-	{name: "bom", flag: true, set: setFlag(func(q *resultsQuery) *bool { return &q.opts.BOM })},
+	{name: "bom", flag: true, set: setSwitch(func(q *resultsQuery) *bool { return &q.opts.BOM })},
 	{name: "header", flag: true, set: func(q *resultsQuery, s string) error {
 		var header bool
-		err := setFlag(func(*resultsQuery) *bool { return &header })(q, s)
+		err := setSwitch(func(*resultsQuery) *bool { return &header })(q, s)
 		q.opts.NoHeader = !header
 		return err
 	}},
@@ -158,7 +158,7 @@ func setVerdicts(q *resultsQuery, s string) error {
 	return nil
 }
 
-func setFlag[T any](at func(*T) *bool) func(*T, string) error {
+func setSwitch[T any](at func(*T) *bool) func(*T, string) error {
 	return func(v *T, s string) error {
 		*at(v) = s == "true"
 		return oneOf(s, "true", "false")
