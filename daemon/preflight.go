@@ -23,7 +23,7 @@ func (d *Daemon) Preflight() *preflight.Report { return d.monitor.Report() }
 // mail server anyway, or only those of its sandbox.
 func (d *Daemon) preflightOptions(cfg *config.Config, plan *egressPlan) preflight.MonitorOptions {
 	opts := preflight.MonitorOptions{
-		Options: PreflightOptions(cfg, d.resolver, d.guard), Interval: cfg.Preflight.Interval,
+		Options: preflightFor(cfg, d.resolver, d.guard), Interval: cfg.Preflight.Interval,
 		Fitness: d.setFitness, Logger: d.log.Named("preflight"),
 	}
 	if d.sandbox != nil || plan.pool == nil {
@@ -34,8 +34,8 @@ func (d *Daemon) preflightOptions(cfg *config.Config, plan *egressPlan) prefligh
 	return opts
 }
 
-// PreflightOptions is the configuration in the words of preflight, without the sources.
-func PreflightOptions(cfg *config.Config, r *maildns.Resolver, g *netguard.Guard) preflight.Options {
+// preflightFor is the configuration in the words of preflight, without the sources.
+func preflightFor(cfg *config.Config, r *maildns.Resolver, g *netguard.Guard) preflight.Options {
 	p := &cfg.Preflight
 	opts := preflight.Options{
 		Mode: preflight.Mode(cfg.Egress.Preflight), Sender: senderInASCII(cfg.Egress.Sender), Port: uint16(cfg.Egress.Port),
@@ -55,8 +55,8 @@ func PreflightOptions(cfg *config.Config, r *maildns.Resolver, g *netguard.Guard
 // errProxied says that a port is not tried from a source with a proxy: what can be reached is the proxy's to say.
 var errProxied = errors.New("connections go through a proxy")
 
-// PreflightSources is the sources of a configuration in the words of preflight. The error says why there are none.
-func PreflightSources(cfg *config.Config) ([]preflight.Source, error) {
+// configuredSources is the sources of a configuration in the words of preflight. The error says why there are none.
+func configuredSources(cfg *config.Config) ([]preflight.Source, error) {
 	list, err := sources(cfg.Egress.Sources)
 	if err != nil {
 		return nil, err
@@ -167,4 +167,33 @@ func (d preflightDNS) PTR(ctx context.Context, a netip.Addr) preflight.Answer[st
 func (d preflightDNS) TXT(ctx context.Context, name string) preflight.Answer[string] {
 	recs, err := d.r.LookupTXT(ctx, name)
 	return readAnswer(ctx, recs, err, asIs)
+}
+
+// Resolver makes a resolver as a daemon with cfg has it; Close it.
+func Resolver(cfg *config.Config) (*maildns.Resolver, error) {
+	own, err := ownAddrs(cfg)
+	if err != nil {
+		return nil, err
+	}
+	guard := netguard.New(netguard.Options{Allow: cfg.Egress.AllowNetworks, Own: own})
+	return maildns.New(maildns.Options{Servers: cfg.Resolver.HostPorts(), Timeout: cfg.Resolver.Timeout, Guard: guard, IPv6: true})
+}
+
+// LookAtSources looks once at the sources of cfg, whatever egress.preflight says, without a daemon. The error says why
+// that cannot be done.
+func LookAtSources(ctx context.Context, cfg *config.Config) (*preflight.Report, error) {
+	own, err := ownAddrs(cfg)
+	if err != nil {
+		return nil, err
+	}
+	r, err := Resolver(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	opts := preflightFor(cfg, r, netguard.New(netguard.Options{Allow: cfg.Egress.AllowNetworks, Own: own}))
+	if opts.Sources, err = configuredSources(cfg); err != nil {
+		return nil, err
+	}
+	return preflight.Examine(ctx, opts), nil
 }

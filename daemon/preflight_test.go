@@ -37,9 +37,9 @@ func preflighted(c *config.Config) {
 // look runs a preflight with what the daemon would look at, and returns the finding of a check.
 func (r *running) look(t *testing.T, check preflight.Check) preflight.Finding {
 	t.Helper()
-	opts := PreflightOptions(r.cfg, r.resolver, r.guard)
+	opts := preflightFor(r.cfg, r.resolver, r.guard)
 	var err error
-	if opts.Sources, err = PreflightSources(r.cfg); err != nil {
+	if opts.Sources, err = configuredSources(r.cfg); err != nil {
 		t.Fatal(err)
 	}
 	rep := preflight.Examine(t.Context(), opts)
@@ -106,8 +106,8 @@ func TestUnfitSources(t *testing.T) {
 func (r *running) lose(t *testing.T, names ...string) {
 	t.Helper()
 	r.mu.Lock()
-	opts := preflight.MonitorOptions{Options: PreflightOptions(r.cfg, r.resolver, r.guard)}
-	opts.Sources, _ = PreflightSources(r.cfg)
+	opts := preflight.MonitorOptions{Options: preflightFor(r.cfg, r.resolver, r.guard)}
+	opts.Sources, _ = configuredSources(r.cfg)
 	r.mu.Unlock()
 	for i := range opts.Sources {
 		if s := &opts.Sources[i]; slices.Contains(names, s.Name) {

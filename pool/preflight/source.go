@@ -107,7 +107,7 @@ func route(guard *netguard.Guard) func(context.Context, netip.AddrPort) (netip.A
 		if err != nil {
 			return netip.Addr{}, err
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }() // Nothing was sent on it.
 		ap, err := netip.ParseAddrPort(c.LocalAddr().String())
 		return ap.Addr().Unmap(), err
 	}

@@ -40,19 +40,37 @@ func (r *Resolver) Examine(ctx context.Context, absent, present []string) []Exam
 }
 
 func (r *Resolver) examine(ctx context.Context, set *settings, srv *server, absent, present []string, out *Examination) {
-	start := time.Now()
-	root := dns.Question{Name: ".", Qtype: dns.TypeNS, Qclass: dns.ClassINET}
-	m, err := r.askWithAD(ctx, set, srv, root, "udp")
-	out.Took, out.UDP = time.Since(start), err
-	out.Validates = err == nil && m.AuthenticatedData
-	if _, err := r.askWithAD(ctx, set, srv, root, "tcp"); err != nil {
-		out.TCP = err
-	}
+	// The root is signed, and every resolver knows it, or nearly: some private ones know only names.
+	names := append([]string{"."}, present...)
+	var m *dns.Msg
+	m, out.Took, out.UDP = r.firstAnswer(ctx, set, srv, names, "udp")
+	_, _, out.TCP = r.firstAnswer(ctx, set, srv, names, "tcp")
 	if out.UDP != nil && out.TCP != nil {
 		return
 	}
+	out.Validates = out.UDP == nil && m.AuthenticatedData
 	out.Invents = r.where(ctx, set, srv, absent, func(s section) bool { return len(s.records) > 0 })
 	out.Hides = r.where(ctx, set, srv, present, func(s section) bool { return s.nx })
+}
+
+// firstAnswer asks for the name servers of names in turn until one is answered, and returns the time for that. The error
+// is that of the first; silence ends it.
+func (r *Resolver) firstAnswer(ctx context.Context, set *settings, srv *server, names []string, network string) (*dns.Msg, time.Duration, error) {
+	var first error
+	for _, name := range names {
+		start := time.Now()
+		m, err := r.askWithAD(ctx, set, srv, dns.Question{Name: dns.Fqdn(name), Qtype: dns.TypeNS, Qclass: dns.ClassINET}, network)
+		if err == nil {
+			return m, time.Since(start), nil
+		}
+		if first == nil {
+			first = err
+		}
+		if noContact(err) {
+			break
+		}
+	}
+	return nil, 0, first
 }
 
 // where lists the names about which the server's answer, if it has a usable one, is as is says.
@@ -84,7 +102,7 @@ func (r *Resolver) askWithAD(ctx context.Context, set *settings, srv *server, q 
 	case err != nil:
 		return nil, err
 	case m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError:
-		return nil, fmt.Errorf("%w, asked for the name servers of the root", rcodeError(m))
+		return nil, fmt.Errorf("%w, asked for the name servers of %s", rcodeError(m), q.Name)
 	}
 	return m, nil
 }

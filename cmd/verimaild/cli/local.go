@@ -39,6 +39,7 @@ func startPrivate(ctx context.Context, opts daemon.Options, io stdio) (*daemon.D
 	opts.Config.StateDir = filepath.Join(dir, "state")
 	opts.Config.Socket = config.Socket{Path: filepath.Join(dir, "verimaild.sock"), Mode: 0o600}
 	opts.Config.DrainTimeout = 0
+	opts.Config.Egress.Preflight = config.PreflightOff
 	d, err := daemon.New(opts)
 	if err == nil {
 		err = d.Start(context.WithoutCancel(ctx))
