@@ -32,9 +32,9 @@ type rig struct {
 }
 
 // newRig makes a world with three mail servers of different owners, a sender, and a block list.
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, change ...func(*mailworld.Spec)) *rig {
 	t.Helper()
-	w, err := mailworld.Start(mailworld.Spec{
+	spec := mailworld.Spec{
 		Hosts: []mailworld.Host{{Name: "mx.one.test"}, {Name: "mail.egress.test"}},
 		Domains: []mailworld.Domain{
 			{Name: "one.test", MX: mailworld.MXs("mx.one.test")},
@@ -42,9 +42,12 @@ func newRig(t *testing.T) *rig {
 			{Name: "three.test", Addrs: []netip.Addr{netip.MustParseAddr("127.200.3.1")}},
 			{Name: "egress.test", MX: mailworld.MXs("mail.egress.test"), TXT: []string{"v=spf1 {sources} -all"}, Mailboxes: []string{"probe"}},
 			{Name: "2.0.0.127.bl.test", Addrs: []netip.Addr{netip.MustParseAddr("127.0.0.2")}},
-			{Name: "web.test", Host: "mail.egress.test"},
 		},
-	})
+	}
+	for _, f := range change {
+		f(&spec)
+	}
+	w, err := mailworld.Start(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,9 +245,6 @@ func TestFaults(t *testing.T) {
 		{"no resolver: the port is not known", func(_ *testing.T, r *rig) { r.text = strings.Replace(r.text, r.DNSAddr(), "127.0.0.1:1", 1) }, AreaSources, "port", Unknown, "too few", "resolver"},
 		{"a resolver that hides names", domain("one.test", func(d *mailworld.Domain) { d.Faults = map[string]mailworld.Fault{"A": mailworld.NXDomain} }), AreaResolver, "honesty", Unknown, "one.test does not exist", "Use a resolver of your own"},
 
-		{"a closed port", func(t *testing.T, r *rig) {
-			domain("one.test", func(d *mailworld.Domain) { d.MX, d.Addrs = nil, []netip.Addr{netip.MustParseAddr("127.200.1.1")} })(t, r)
-		}, AreaSources, "port", Fail, "is closed", "provider of this host"},
 		{"no SPF", domain("egress.test", func(d *mailworld.Domain) { d.TXT = nil }), AreaSources, "spf", Warn, "no SPF record", `v=spf1 ip4:127.`},
 		{"another name in EHLO", edit("ehlo: source0.egress.test", "ehlo: source1.egress.test"), AreaSources, "ehlo", Warn, "does not lead to", "ehlo of source a"},
 		{"a null MX", domain("egress.test", func(d *mailworld.Domain) { d.MX = mailworld.NullMX() }), AreaSources, "sender_mx", Warn, "null MX", "MX record"},
@@ -264,6 +264,39 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%s %s: %q, %q, want …%s…, …%s…", row.area, row.check, got.Found, got.Advice, row.found, row.advice)
 			}
 		})
+	}
+}
+
+// TestInventedNames looks at a resolver that has an address for every name.
+func TestInventedNames(t *testing.T) {
+	r := newRig(t, func(s *mailworld.Spec) {
+		s.Find = func(name string) (mailworld.Domain, bool) {
+			return mailworld.Domain{Name: name, Addrs: []netip.Addr{netip.MustParseAddr("127.203.0.80")}}, strings.HasSuffix(name, ".com")
+		}
+	})
+	r.load(t)
+	got := find(t, r.look(t), AreaResolver, "honesty", Fail)
+	if !strings.Contains(got.Found, "invents addresses") || !strings.Contains(got.Advice, "resolver of your own") {
+		t.Errorf("honesty: %q, %q, want what it does, and what to do", got.Found, got.Advice)
+	}
+}
+
+// TestClosedOrDown tells a port that is closed from a mail server that is down: the port is tried at addresses where
+// nobody listens, while something else answers.
+func TestClosedOrDown(t *testing.T) {
+	r := newRig(t)
+	down := func(name, addr string) {
+		r.ChangeDomain(name, func(d *mailworld.Domain) { d.MX, d.Addrs = nil, []netip.Addr{netip.MustParseAddr(addr)} })
+	}
+	down("two.test", "127.200.2.1")
+	down("three.test", "127.200.3.1")
+	r.load(t)
+	if got := find(t, r.look(t), AreaSources, "port", OK); !strings.Contains(got.Found, "mx.one.test took the connection") {
+		t.Errorf("two of three servers down: %q, want an open port", got.Found)
+	}
+	down("one.test", "127.200.1.1")
+	if got := find(t, r.look(t), AreaSources, "port", Fail); !strings.Contains(got.Advice, "Ask the provider of this host") {
+		t.Errorf("no server can be reached: %q, %q, want a closed port and whom to ask", got.Found, got.Advice)
 	}
 }
 
