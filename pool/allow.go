@@ -126,8 +126,11 @@ func (pa *path) nextRate(now time.Duration, n int) time.Duration {
 	if pa.breaker.Opened {
 		at = max(at, pa.breaker.Until)
 	}
-	if pa.source.mayAsk(pa.site.provider, pa.pool.wall(now)) <= 0 {
-		at = max(at, pa.pool.instant(pa.source.nextDay(pa.pool.wall(now))))
+	switch wall := pa.pool.wall(now); {
+	case pa.source.mayAsk(pa.site.provider, wall) <= 0:
+		at = max(at, pa.pool.instant(pa.source.nextDay(wall)))
+	case pa.source.mayProbeOf(pa.site.provider, wall) <= 0: // The keeper is about to lease more.
+		at = max(at, now+time.Second)
 	}
 	return at
 }

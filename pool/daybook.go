@@ -21,6 +21,7 @@ type daybook struct {
 	wanting  bool           // More has to be leased.
 	dirty    bool           // There is something to write down.
 	urgent   bool           // And not only some time soon.
+	stuck    bool           // It could not be written, so that there is no lease.
 	written  time.Time      // When it was last.
 	identity uint64         // Of the source's addresses.
 	nudge    func()         // Wakes the keeper.
@@ -75,8 +76,11 @@ func (b *daybook) mayProbeOf(prov *provider.Provider, now time.Time) int {
 	return min(b.mayProbe(now), b.shareLeft(prov, now))
 }
 
-// mayAsk is how many recipients of a provider the source may ask about today, leased or not.
+// mayAsk is how many recipients of a provider the source may ask about today, leased or not, if it can be leased.
 func (b *daybook) mayAsk(prov *provider.Provider, now time.Time) int {
+	if b.stuck {
+		return b.mayProbeOf(prov, now)
+	}
 	today := b.today(now)
 	return min(today.Left(b.schedule), b.shareLeft(prov, now))
 }
@@ -192,9 +196,9 @@ func (b *daybook) restore(r *warmup.Record) {
 	}
 }
 
-// distrust begins anew without knowing what was asked today: nothing more may be.
+// distrust begins anew without knowing what was asked today: nothing more may be, and the day does not count as clean.
 func (b *daybook) distrust(now time.Time) {
 	b.open(now)
-	b.state.Asked = b.state.Level
+	b.state.Asked, b.state.Dead = b.state.Level, b.state.Level
 	b.dirty = true
 }

@@ -110,6 +110,7 @@ func (p *Pool) written(pages []page, ok bool) {
 	granted := map[*sourceState]bool{}
 	for i := range pages {
 		s := pages[i].source
+		s.stuck = !ok && pages[i].wanted
 		if !ok {
 			s.dirty, s.wanting = true, s.wanting || pages[i].wanted
 			continue

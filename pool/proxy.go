@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 
 	"golang.org/x/net/proxy"
 
@@ -107,7 +108,7 @@ func (w *wayToProxy) fault(err error) *proxyError {
 	switch {
 	case !agreed:
 		return &proxyError{causeSource, fmt.Errorf("the proxy will not serve us: %w", err)}
-	case !replied && errors.Is(err, context.DeadlineExceeded), reply == socksExpired:
+	case !replied && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)), reply == socksExpired:
 		return &proxyError{causeTimeout, fmt.Errorf("through the proxy: %w", err)}
 	case !replied:
 		return &proxyError{causeSource, fmt.Errorf("the proxy ended the connection: %w", err)}

@@ -132,7 +132,7 @@ func TestDrain(t *testing.T) {
 		slow := mailworld.Host{Slow: map[string]time.Duration{"RCPT": 2 * time.Second}}
 		r := newRig(t, oneHost(slow), func(o *pool.Options) {
 			fleet(2)(o)
-			o.Limits.Sessions, o.Limits.RecipientsPerTransaction = new(1), new(1)
+			o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = new(1), new(1), new(3)
 		})
 		home := r.request("ada@a.test", nil).Source
 		var outs []<-chan pool.Outcome
