@@ -51,7 +51,7 @@ func Remembered(e *verdict.Evidence) Finding {
 
 // answered reports whether the recipient itself got a reply.
 func (f *Finding) answered() bool {
-	return f.Asked && f.Failure == pool.FailNone && f.Stage == smtp.StageRCPT
+	return f.Failure == pool.FailNone && f.Stage == smtp.StageRCPT
 }
 
 // Accepted reports whether the recipient itself was accepted.
@@ -129,11 +129,15 @@ func Decide(f *Facts) Decision {
 		d.Tested = verdict.AcceptAllTested
 	}
 	t := &f.Target
-	switch {
-	case t.Failure != pool.FailNone:
+	if t.Failure != pool.FailNone {
 		d.Reason = failureReason(t.Failure)
-	case t.Stage != smtp.StageRCPT:
+		return d
+	}
+	if t.Stage != smtp.StageRCPT {
 		d.Reason = earlyReason(t)
+		return d
+	}
+	switch {
 	case !t.Accepted():
 		refusal(f, &d)
 	case f.worthless():
@@ -208,24 +212,31 @@ func acceptance(f *Facts, d *Decision) {
 		return
 	}
 	d.CatchAll, d.Tested = verdict.Undetermined, verdict.AcceptAllNotTested
-	control, fallback := f.first(), f.Target.Fallback
-	switch {
-	case !control.Asked:
+	control := f.first()
+	if !control.Asked {
 		d.Reason = verdict.AcceptedUntested
-	case control.Fallback != fallback: // Two hosts spoke, and need not know the same.
-		d.inconclusive(control)
-	case control.Refused():
-		d.Reason = verdict.MailboxAccepted
-		d.learn(verdict.False, fallback)
-		d.CatchAll, d.Tested = verdict.False, verdict.AcceptAllTested
-	case !control.Accepted() || fallback: // A backup host that accepts everyone says nothing about those behind it.
-		d.inconclusive(control)
-	case f.doubted() && !f.Second.Accepted():
-		d.inconclusive(&f.Second)
-	default:
-		d.Reason = verdict.AcceptedCatchAll
-		d.learn(verdict.True, f.Second.Fallback)
+		return
 	}
+	if control.Fallback != f.Target.Fallback { // Two hosts spoke, and need not know the same.
+		d.inconclusive(control)
+		return
+	}
+	if control.Refused() {
+		d.Reason = verdict.MailboxAccepted
+		d.learn(verdict.False, control.Fallback)
+		d.CatchAll, d.Tested = verdict.False, verdict.AcceptAllTested
+		return
+	}
+	if !control.Accepted() || control.Fallback { // A backup host that accepts everyone says nothing of those behind it.
+		d.inconclusive(control)
+		return
+	}
+	if f.doubted() && !f.Second.Accepted() {
+		d.inconclusive(&f.Second)
+		return
+	}
+	d.Reason = verdict.AcceptedCatchAll
+	d.learn(verdict.True, f.Second.Fallback)
 }
 
 // inconclusive is for an acceptance of which a made-up recipient did not show what it is worth.

@@ -18,16 +18,16 @@ const (
 // Next says who is to be asked about next, once the target was. Whoever is asked about costs the source something, so
 // nobody is whose answer cannot change the reason, nor is anybody asked about twice.
 func Next(f *Facts) Step {
-	switch {
-	case f.Target.Accepted():
+	if f.Target.Accepted() {
 		return nextAccepted(f)
-	case f.Target.PutOff():
-		return nextPutOff(f)
-	case f.Alike && rcptReason(&f.Target).IsRefusal():
-		return nextAlike(f)
-	default:
-		return Done
 	}
+	if f.Target.PutOff() {
+		return nextPutOff(f)
+	}
+	if f.Alike && rcptReason(&f.Target).IsRefusal() {
+		return nextAlike(f)
+	}
+	return Done
 }
 
 // nextAccepted is Next for an accepted target.
@@ -42,53 +42,56 @@ func nextAccepted(f *Facts) Step {
 		return Done
 	}
 	control := f.first()
-	switch {
-	case !control.Asked && f.Suspected:
-		return AskFresh
-	case !control.Asked:
-		return AskControl
-	case control.Accepted() && !f.Target.Fallback && !control.Fallback && f.doubted() && !f.Second.Asked:
-		return AskSecond
-	default:
-		return Done
+	if control.Asked {
+		return nextDoubted(f, control)
 	}
+	if f.Suspected {
+		return AskFresh
+	}
+	return AskControl
+}
+
+// nextDoubted is Next once a made-up recipient was tried: where that was accepted, and somebody was refused before,
+// another is, unless a backup host spoke.
+func nextDoubted(f *Facts, control *Finding) Step {
+	if control.Accepted() && f.doubted() && !f.Second.Asked && !control.Fallback && !f.Target.Fallback {
+		return AskSecond
+	}
+	return Done
 }
 
 // nextSuspected is Next while it is not known whether the site still tells the truth: a recipient that nobody can have
 // asked for is tried here, and if that is accepted too, where such ones are refused.
 func nextSuspected(f *Facts) Step {
-	switch {
-	case f.Silenced:
-		return Done
-	case !f.Fresh.Asked:
-		return AskFresh
-	case f.Fresh.Accepted() && !f.Alone && !f.Elsewhere.Asked:
-		return AskElsewhere
-	default:
+	if f.Silenced {
 		return Done
 	}
+	if !f.Fresh.Asked {
+		return AskFresh
+	}
+	if f.Fresh.Accepted() && !f.Alone && !f.Elsewhere.Asked {
+		return AskElsewhere
+	}
+	return Done
 }
 
 // nextPutOff is Next for a target that is put off: the control goes along, so that it has waited as long as the target
 // when that is accepted.
 func nextPutOff(f *Facts) Step {
-	switch {
-	case f.worthless(), f.AcceptAll != verdict.Undetermined, f.Expected, f.Control.Asked, f.Target.doubtful():
+	if f.AcceptAll != verdict.Undetermined || f.worthless() || f.Expected || f.Control.Asked || f.Target.doubtful() {
 		return Done
-	default:
-		return AskControl
 	}
+	return AskControl
 }
 
 // nextAlike is Next for a target that was refused in the words in which all were. Postmaster is first: where there is
 // one, that is a recipient without a refusal, and settles it.
 func nextAlike(f *Facts) Step {
-	switch {
-	case !f.Postmaster.Asked:
+	if !f.Postmaster.Asked {
 		return AskPostmaster
-	case f.alike(&f.Postmaster) && !f.Control.Asked:
-		return AskControl
-	default:
-		return Done
 	}
+	if f.alike(&f.Postmaster) && !f.Control.Asked {
+		return AskControl
+	}
+	return Done
 }

@@ -39,14 +39,13 @@ func earlyReason(f *Finding) verdict.Reason {
 		return verdict.ServerBusy
 	}
 	r := reasonOf(f)
-	switch {
-	case r == verdict.NoMailHost:
-		return r // The host says of itself that it takes no mail (521, 556), RFC 7504.
-	case r.Subject() == verdict.SubjectAddress || r.Subject() == verdict.SubjectDomain:
-		return verdict.ServerTempfail
-	default:
+	if r == verdict.NoMailHost { // The host says of itself that it takes no mail (521, 556), RFC 7504.
 		return r
 	}
+	if r.Subject() == verdict.SubjectAddress || r.Subject() == verdict.SubjectDomain {
+		return verdict.ServerTempfail
+	}
+	return r
 }
 
 // rcptReason is the reason for a reply to RCPT that is not an acceptance. That a verdict needs evidence about the address
@@ -61,9 +60,6 @@ func rcptReason(f *Finding) verdict.Reason {
 	}
 	switch f.Meaning.Scope {
 	case reply.ScopeMailbox, reply.ScopeDomain:
-		if f.Code/100 == 4 && r.Verdict() == verdict.Undeliverable {
-			return verdict.ServerTempfail
-		}
 		return r
 	case reply.ScopeSender:
 		return verdict.SenderRefused
@@ -76,7 +72,8 @@ func rcptReason(f *Finding) verdict.Reason {
 	}
 }
 
-// reasonOf is the reason that a reply's class has in the table of docs/adr/0007-reading-replies.md.
+// reasonOf is the reason that a reply's class has in the table of docs/adr/0007-reading-replies.md, which calls nobody
+// dead for a 4yz.
 func reasonOf(f *Finding) verdict.Reason {
 	r, err := verdict.ParseReason(reply.Outcome(f.Meaning, f.Code))
 	if err != nil {

@@ -8,10 +8,8 @@ import (
 // Words is a hash of the words of a refusal: the same for replies that differ only in whom they refuse, and in numbers
 // and names that a server makes up for each. It is never 0. path is the forward-path that was refused.
 func Words(code int, enhanced, text, path string) uint64 {
-	local, domain := path, ""
-	if at := strings.LastIndexByte(path, '@'); at >= 0 {
-		local, domain = path[:at], path[at+1:]
-	}
+	at := strings.LastIndexByte(path, '@')
+	local, domain := path[:max(at, 0)], path[at+1:]
 	h := fnv.New64a()
 	write := func(s string) { // A hash takes whatever is written.
 		_, _ = h.Write([]byte(s))
