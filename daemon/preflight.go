@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/verimails/verimaild/config"
 	"github.com/verimails/verimaild/internal/netguard"
 	"github.com/verimails/verimaild/pool"
@@ -93,19 +95,16 @@ func withoutDots(names []string) []string {
 	return out
 }
 
-// fitness is what is told which sources are to be used; the pool.
-type fitness interface {
-	// Fitness says why a source is not to be used for now, or "" that it is.
-	Fitness(source, why string)
-}
-
-// setFitness tells the pool, if there is one.
+// setFitness tells the pool, if there is one. A source that it does not know was taken away by a reload meanwhile.
 func (d *Daemon) setFitness(source, why string) {
 	d.mu.Lock()
 	p := d.pool
 	d.mu.Unlock()
-	if f, ok := any(p).(fitness); ok && p != nil {
-		f.Fitness(source, why)
+	if p == nil {
+		return
+	}
+	if err := p.Fitness(source, why); err != nil && !errors.Is(err, pool.ErrUnknownSource) {
+		d.log.Error("fitness of a source not told", zap.String("source", source), zap.Error(err))
 	}
 }
 

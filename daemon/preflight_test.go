@@ -96,7 +96,11 @@ func TestUnfitSources(t *testing.T) {
 	if line := r.status(); !strings.Contains(line, "source a is not used") {
 		t.Errorf("status() = %q, want source a in it", line)
 	}
+	if a := r.ask(t, "nobody@one.test"); len(a.Evidence) == 0 || a.Evidence[0].Source != "b" {
+		t.Errorf("asked by %+v, want by source b", a.Evidence)
+	}
 	r.lose(t, "a", "b")
+	r.wantReason(t, "somebody@one.test", "egress_blocked")
 	if got := r.isReady(t); got.Ready || len(got.Problems) != 2 {
 		t.Errorf("without a source: Ready() = %+v, want two problems", got)
 	}

@@ -102,9 +102,9 @@ type record struct {
 	against int          // Runs in a row that say the opposite of out.
 }
 
-// note moves the record by what one run says, and reports whether the source has moved. Of the first run of a source, a
-// missing address is believed at once: the kernel is sure, and every attempt would fail.
-func (r *record) note(j judgement, first bool) (moved bool) {
+// note moves the record by what one run says. Of the first run of a source, a missing address is believed at once: the
+// kernel is sure, and every attempt would fail.
+func (r *record) note(j judgement, first bool) {
 	opposite := j.state == Bad
 	if r.out {
 		opposite = j.state == OK
@@ -114,15 +114,14 @@ func (r *record) note(j judgement, first bool) (moved bool) {
 	}
 	if !opposite {
 		r.against = 0
-		return false
+		return
 	}
 	r.against++
-	if r.against < agreement && (r.out || !first || !j.bind) {
-		return false
-	}
-	*r = record{out: !r.out, why: j.why, causes: j.causes}
-	if !r.out {
+	switch {
+	case r.against < agreement && (r.out || !first || !j.bind):
+	case r.out:
 		*r = record{}
+	default:
+		*r = record{out: true, why: j.why, causes: j.causes}
 	}
-	return true
 }

@@ -26,7 +26,7 @@ func (m *Monitor) begin(opts MonitorOptions) time.Duration {
 		s := opts.Sources[i]
 		if j := judge(opts.Mode, s.Name, findings, nil); j.state == Bad {
 			k, first := m.know(s)
-			m.move(&opts, k, k.note(j, first))
+			k.note(j, first)
 		}
 	}
 	m.publish(&opts, findings, start)
@@ -49,7 +49,7 @@ func (m *Monitor) run(ctx context.Context, opts MonitorOptions) time.Duration {
 	for i := range opts.Sources {
 		k, first := m.know(opts.Sources[i])
 		k.keepPorts(findings)
-		m.move(&opts, k, k.note(judge(opts.Mode, k.source.Name, findings, k.causes), first))
+		k.note(judge(opts.Mode, k.source.Name, findings, k.causes), first)
 		undecided = undecided || k.against > 0
 	}
 	m.logFindings(&opts, findings)
@@ -107,18 +107,6 @@ func (k *known) keepPorts(findings []finding) {
 		if f := &findings[i]; f.Check == CheckPort && f.Source == k.source.Name {
 			k.ports[f.Family] = *f
 		}
-	}
-}
-
-// move logs that a source was taken out or put back.
-func (m *Monitor) move(opts *MonitorOptions, k *known, moved bool) {
-	name := zap.String("source", k.source.Name)
-	switch {
-	case !moved:
-	case k.out:
-		opts.Logger.Warn("source taken out", name, zap.String("problem", k.why))
-	default:
-		opts.Logger.Info("source put back", name)
 	}
 }
 
