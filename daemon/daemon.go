@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -65,6 +66,7 @@ type Daemon struct {
 	api      *api.Server
 	replies  atomic.Pointer[reply.Table] // In force.
 	notify   *systemd.Notifier
+	look     func() []problem // Finds what is wrong with the host.
 	inherit  func() ([]net.Listener, error)
 	handed   []net.Listener // Sockets that the service manager holds, of inherit; set by Start.
 	serving  chan error     // Gets the end of the server.
@@ -81,7 +83,8 @@ type Daemon struct {
 	cfg      *config.Config
 	pool     *pool.Pool // nil until there is a sender.
 	problems []problem
-	unloaded string // Why the last reload failed; "" if it did not.
+	faults   []problem // Of the host, as last seen.
+	unloaded string    // Why the last reload failed; "" if it did not.
 	stopped  bool
 }
 
@@ -98,6 +101,7 @@ func New(opts Options) (*Daemon, error) {
 		cfg: opts.Config, boot: opts.Config, log: opts.Logger,
 		serving: make(chan error, 1), notify: systemd.New(), quiet: func() {}, inherit: systemd.Listeners,
 	}
+	d.look = d.hostFaults
 	if err := d.wire(opts.Sandbox); err != nil {
 		return nil, errors.Join(err, d.unwind(context.Background()))
 	}
@@ -112,6 +116,9 @@ func (d *Daemon) wire(sandbox bool) (err error) {
 		}
 	}
 	if err := Check(d.cfg); err != nil {
+		return err
+	}
+	if err := checkClock(time.Now()); err != nil {
 		return err
 	}
 	if sandbox {
@@ -175,6 +182,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	d.serve(ls)
 	d.startReports(life)
 	d.log.Info("ready", zap.Stringer("socket", ls[0].Addr()), zap.Bool("sandbox", d.sandbox != nil))
+	d.lookAtHost()
 	d.announce()
 	d.tell(d.notify.Ready(d.status()))
 	return nil
@@ -182,6 +190,9 @@ func (d *Daemon) Start(ctx context.Context) error {
 
 // errStopped is returned by what a stopped daemon can no longer do.
 var errStopped = errors.New("daemon: stopped")
+
+// closing is how long a stop may take beside the drain: sessions say QUIT, the stores are written out.
+const closing = 20 * time.Second
 
 // Stop refuses new work, gives what is under way the drain timeout, and closes everything.
 // Further calls do nothing.
@@ -196,7 +207,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	drain := d.cfg.DrainTimeout
 	d.mu.Unlock()
 	d.log.Info("stopping", zap.Duration("drain_timeout", drain))
-	d.tell(d.notify.Stopping())
+	d.tell(d.notify.Stopping(drain + closing))
 	d.stepAside(ctx)
 	d.api.Drain()
 	d.jobs.Drain()

@@ -85,7 +85,7 @@ func TestServiceManager(t *testing.T) {
 	if err := r.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	m.wants(t, "STOPPING=1")
+	m.wants(t, "STOPPING=1", "EXTEND_TIMEOUT_USEC=")
 	r.ReloadFrom(t.Context(), func() (*config.Config, error) { return r.cfg, nil })
 	if got := m.hears(t, 50*time.Millisecond); got != "" {
 		t.Errorf("after the stop the service manager hears %q, want nothing", got)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,8 +21,8 @@ func (d *Daemon) ready() (bool, []apitype.Problem) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	unfit, left := d.unfit()
-	out := make([]apitype.Problem, 0, len(d.problems)+len(unfit))
-	for _, p := range slices.Concat(d.problems, unfit) {
+	out := make([]apitype.Problem, 0, len(d.problems)+len(unfit)+len(d.faults))
+	for _, p := range slices.Concat(d.problems, unfit, d.faults) {
 		out = append(out, apitype.Problem{Code: p.code, Message: p.message})
 	}
 	return len(d.problems) == 0 && left, out
@@ -29,7 +30,7 @@ func (d *Daemon) ready() (bool, []apitype.Problem) {
 
 // announce logs what is in the way, and which names of the operator's lists are left out.
 func (d *Daemon) announce() {
-	for _, p := range d.problems {
+	for _, p := range slices.Concat(d.problems, d.faults) {
 		d.log.Warn(p.message, zap.String("problem", p.code))
 	}
 	for _, v := range d.lists.Versions() {
@@ -50,9 +51,18 @@ func (d *Daemon) tell(err error) {
 func (d *Daemon) status() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var said strings.Builder
 	if d.unloaded != "" {
-		return "Works with the old configuration; the new one has a fault: " + d.unloaded
+		said.WriteString("Works with the old configuration; the new one has a fault: " + d.unloaded + ". ")
 	}
+	for _, p := range d.faults {
+		said.WriteString(p.message + ". ")
+	}
+	return said.String() + d.work()
+}
+
+// work is what the daemon does, or what keeps it from asking mail servers. The caller holds d.mu.
+func (d *Daemon) work() string {
 	if len(d.problems) > 0 {
 		return "Not asking mail servers: " + d.problems[0].message
 	}
@@ -100,6 +110,7 @@ func (d *Daemon) report(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		d.lookAtHost()
 		if line := d.status(); line != last {
 			last = line
 			d.tell(d.notify.Status(line))

@@ -39,8 +39,11 @@ func (n *Notifier) Reloading() error {
 	return n.send(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
 }
 
-// Stopping says that the daemon has begun to stop.
-func (n *Notifier) Stopping() error { return n.send(daemon.SdNotifyStopping) }
+// Stopping says that the daemon has begun to stop, and how long that may take: until then it is not killed, even if the
+// unit's TimeoutStopSec is shorter.
+func (n *Notifier) Stopping(within time.Duration) error {
+	return n.send(fmt.Sprintf("%s\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, within.Microseconds()))
+}
 
 // Status sets the line that systemctl status shows.
 func (n *Notifier) Status(status string) error { return n.send(statusLine(status)) }

@@ -60,7 +60,7 @@ func TestNotify(t *testing.T) {
 		want string
 	}{
 		{"ready", func() error { return n.Ready("1 source") }, "READY=1\nSTATUS=1 source"},
-		{"stopping", n.Stopping, "STOPPING=1"},
+		{"stopping", func() error { return n.Stopping(15 * time.Second) }, "STOPPING=1\nEXTEND_TIMEOUT_USEC=15000000"},
 		{"status", func() error { return n.Status("idle") }, "STATUS=idle"},
 		{"status of two lines is one assignment", func() error { return n.Status("a\r\nMAINPID=1") }, "STATUS=a  MAINPID=1"},
 	} {
@@ -91,7 +91,7 @@ func TestNotifyWithoutManager(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	t.Setenv("WATCHDOG_USEC", "")
 	n := New()
-	if err := errors.Join(n.Ready("x"), n.Reloading(), n.Status("x"), n.Stopping()); err != nil {
+	if err := errors.Join(n.Ready("x"), n.Reloading(), n.Status("x"), n.Stopping(time.Second)); err != nil {
 		t.Errorf("without a service manager: %v, want nil", err)
 	}
 	unasked := func() bool { t.Error("healthy was asked without a watchdog"); return false }
