@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -30,10 +31,12 @@ type tally struct {
 	words   uint64               // Of the refusals that count.
 	targets [alikeTargets]string // Who was refused, local-parts.
 	n       int
+	trying  time.Time // Somebody is finding out since then, and has some minutes for that.
 	cleared time.Time // Recipients are told apart, as far as is known until then.
 }
 
-// refused notes that a target was refused in these words, and reports whether enough were that it may say nothing.
+// refused notes that a target was refused in these words, and reports whether enough were that it may say nothing, and
+// nobody is finding out: then it is the caller's to do so, and to say how that went by clear or release.
 func (t *tallies) refused(a address.Address, words uint64, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -44,16 +47,23 @@ func (t *tallies) refused(a address.Address, words uint64, now time.Time) bool {
 	if c.words != words {
 		c.words, c.n = words, 0
 	}
-	for _, local := range c.targets[:c.n] {
-		if local == a.LocalPart() {
-			return c.n == alikeTargets
-		}
-	}
-	if c.n < alikeTargets {
+	known := slices.Contains(c.targets[:c.n], a.LocalPart())
+	if !known && c.n < alikeTargets {
 		c.targets[c.n] = a.LocalPart()
 		c.n++
 	}
-	return c.n == alikeTargets
+	if c.n < alikeTargets || now.Sub(c.trying) < flightBound {
+		return false
+	}
+	c.trying = now
+	return true
+}
+
+// release notes that it could not be found out, or that all are refused alike; memory knows that then.
+func (t *tallies) release(domain string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.at(domain).trying = time.Time{}
 }
 
 // clear notes that the domain tells recipients apart.

@@ -24,8 +24,12 @@ func (r *run) conclude(d *judge.Decision) {
 		r.ans.RetryAt = r.v.paths.silence(r.path(), now)
 	}
 	r.explain(d)
-	if f := &r.facts; f.Alike && f.Postmaster.Failure == pool.FailNone && d.Reason != verdict.UniformRefusal {
-		r.v.tallies.clear(r.domain(), now) // It tells recipients apart.
+	switch f := &r.facts; {
+	case !f.Alike:
+	case d.Reason == verdict.UniformRefusal, f.Postmaster.Failure != pool.FailNone, f.Control.Failure != pool.FailNone:
+		r.v.tallies.release(r.domain())
+	default: // It tells recipients apart.
+		r.v.tallies.clear(r.domain(), now)
 	}
 	r.punch(d, now)
 }

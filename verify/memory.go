@@ -118,7 +118,7 @@ func (r *run) learned(d *judge.Decision, now time.Time) (fact verdict.DomainFact
 	case d.Learned:
 		fact = verdict.DomainFact{AcceptsAll: d.CatchAll, Evidence: controlEvidence(r.ans.Evidence), CheckedAt: now}
 		fact.Accepted = accepted || r.fact.Accepted
-	case d.Reason.OfDomain():
+	case d.Reason.OfDomain() && !r.recalled:
 		fact = verdict.DomainFact{Reason: d.Reason, Evidence: r.ans.Evidence, CheckedAt: now}
 	case accepted && !r.fact.Accepted && r.fact.AcceptsAll == verdict.False && !r.facts.Suspected:
 		fact = r.fact // That recipients are told apart there is worth knowing.

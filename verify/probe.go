@@ -181,13 +181,32 @@ func (r *run) weighAcceptance(now time.Time) {
 
 // alike reports whether the domain's recipients may all be refused in the same words.
 func (r *run) alike(words uint64, now time.Time) bool {
-	if r.fact.Reason == verdict.UniformRefusal {
-		return true // It was so when last looked at.
+	fact, freshness := r.v.memory.Again().Domain(r.addr.Domain())
+	if fact.Reason == verdict.UniformRefusal { // It was so when last looked at.
+		if freshness == verdict.Fresh && !r.req.fresh() {
+			r.recallUniform(&fact)
+		}
+		return true
 	}
-	if r.fact.Accepted || r.fact.AcceptsAll == verdict.True || provider.RefusesUnknown(r.domain()) {
+	if fact.Accepted || fact.AcceptsAll == verdict.True || provider.RefusesUnknown(r.domain()) {
 		return false
 	}
 	return r.v.tallies.refused(r.addr, words, now)
+}
+
+// recallUniform takes what postmaster and the made-up recipient met a while ago for what they would meet now.
+func (r *run) recallUniform(fact *verdict.DomainFact) {
+	var found []judge.Finding
+	for _, e := range controlEvidence(fact.Evidence) {
+		f := judge.Remembered(&e)
+		f.Words = judge.Words(e.Code, e.Enhanced, e.Text, "")
+		found = append(found, f)
+		r.ans.Evidence = append(r.ans.Evidence, e)
+	}
+	if len(found) == 2 {
+		r.facts.Postmaster, r.facts.Control = found[0], found[1]
+		r.recalled = true
+	}
 }
 
 func (r *run) domain() string { return r.addr.Domain().ASCII() }

@@ -36,6 +36,7 @@ type run struct {
 	facts      judge.Facts
 	target     pool.Outcome
 	last       pool.Outcome // Of a made-up recipient.
+	recalled   bool         // Postmaster and the made-up recipient were asked about a while ago.
 	acceptedAt time.Time    // When somebody at the domain was last accepted.
 }
 
