@@ -2,9 +2,11 @@ package pool
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/verimails/verimaild/pool/budget"
+	"github.com/verimails/verimaild/pool/provider"
 )
 
 // An account is what one network prefix has spent at one site, or at one provider. Receivers that defend themselves
@@ -16,8 +18,59 @@ type account struct {
 	held     hold          // Questions under way, each of which may be refused.
 	controlR float64       // Refused controls an hour that the site has shown to bear; 0 is where a ramp begins.
 	raised   time.Duration // When that was raised last.
-	leased   hold          // What the disk takes for spent beyond what it has of the windows.
-	unsaved  hold          // What the windows have that the disk has not.
+	disk     promise       // What the disk has of it.
+	writing  *promise      // What is being written; nil if nothing is.
+	waiting  []*path       // Those that wait for questions under way to be given back.
+}
+
+// A promise is what a record of an account allows for.
+type promise struct {
+	leased  hold // Taken for spent beyond the windows.
+	unsaved hold // What the windows have that the record has not.
+}
+
+// covers reports whether the record allows for all that is under way.
+func (p *promise) covers(held hold) bool {
+	return held.targets+p.unsaved.targets <= p.leased.targets && held.controls+p.unsaved.controls <= p.leased.controls
+}
+
+// covered reports whether the disk allows for all that is under way, whichever of its records a death would leave.
+func (a *account) covered() bool {
+	return a.disk.covers(a.held) && (a.writing == nil || a.writing.covers(a.held))
+}
+
+// refused books a refusal.
+func (a *account) refused(now time.Duration, h hold) {
+	a.dead.Add(now, h.targets)
+	a.controls.Add(now, h.controls)
+	a.disk.unsaved.add(h, 1)
+	if a.writing != nil {
+		a.writing.unsaved.add(h, 1)
+	}
+}
+
+// written notes whether the record that was being written is on the disk.
+func (a *account) written(ok bool) {
+	if ok && a.writing != nil {
+		a.disk = *a.writing
+	}
+	a.writing = nil
+}
+
+// await has pa looked at again when a question is given back.
+func (a *account) await(pa *path) {
+	if a.held != (hold{}) && !slices.Contains(a.waiting, pa) {
+		a.waiting = append(a.waiting, pa)
+	}
+}
+
+// giveBack ends the hold of questions that have been answered.
+func (a *account) giveBack(h hold, now time.Duration) {
+	a.held.add(h, -1)
+	for _, pa := range a.waiting {
+		pa.pool.wakeAt(pa, now)
+	}
+	a.waiting = nil
 }
 
 // A hold is questions that are under way.
@@ -46,7 +99,11 @@ func (l *level) controlLimit() int {
 	if l.controls == 0 {
 		return 0
 	}
-	return int(max(l.controlR, float64(start(l.ramp, startControls, l.controls))))
+	n := int(max(l.controlR, float64(start(l.ramp, startControls, l.controls))))
+	if most := l.most(); l.ramp && most > 0 {
+		n = min(n, most-l.dead/3) // Some room is left for dead recipients, or no target could be asked about.
+	}
+	return n
 }
 
 // most is how many refusals of both kinds may fall into an hour: 25 by default, where Cisco's defence begins.
@@ -65,39 +122,43 @@ func (l *level) room(now time.Duration) hold {
 	return hold{min(room(dead, l.dead), both), min(room(controls, l.controlLimit()), both)}
 }
 
-// next is when there is room for one more target, and for one more control.
-func (l *level) next(now time.Duration) (target, control time.Duration) {
+// next is when there is room for one more target, and for one more control, should what is held be refused. With an
+// empty held it is when there is if all of that is given back.
+func (l *level) next(now time.Duration, held hold) (target, control time.Duration) {
 	target, control = now, now
 	if l.dead > 0 {
-		target = l.account.dead.Room(now, l.dead, l.held.targets, 1)
+		target = l.account.dead.Room(now, l.dead, held.targets, 1)
 	}
 	if n := l.controlLimit(); n > 0 {
-		control = l.account.controls.Room(now, n, l.held.controls, 1)
+		control = l.account.controls.Room(now, n, held.controls, 1)
 	}
 	if n := l.most(); n > 0 {
-		both := min(
-			l.account.dead.Room(now, max(1, n-l.account.controls.Spent(now)), l.held.targets+l.held.controls, 1),
-			l.account.controls.Room(now, max(1, n-l.account.dead.Spent(now)), l.held.targets+l.held.controls, 1),
-		)
+		both := budget.RoomInAll(now, n, held.targets+held.controls, 1, &l.account.dead, &l.account.controls)
 		target, control = max(target, both), max(control, both)
 	}
 	return target, control
 }
 
-// grow raises the allowance of controls of a site that has borne what it has so far, once an hour.
+// grow raises the allowance of controls of a site that has borne all of it for an hour, and does so again.
 func (l *level) grow(now time.Duration) {
 	const step = 5
-	used := l.account.controls.Spent(now)
-	if !l.ramp || l.controls == 0 || used < l.controlLimit() || now-l.raised < time.Hour {
+	if !l.ramp || l.controls == 0 {
 		return
 	}
-	l.controlR, l.raised = min(float64(l.controls), float64(l.controlLimit()+step)), now
+	if l.raised == 0 { // The hour begins with the first of them.
+		l.raised = now
+	}
+	if now-l.raised < time.Hour || l.account.controls.Spent(now) < l.controlLimit() {
+		return
+	}
+	l.controlR, l.raised = float64(min(l.controls, l.controlLimit()+step)), now
 }
 
 // levels are the accounts that a question from this prefix is booked in.
 func (pa *path) levels(prefix netip.Prefix) []level {
 	s := pa.site
-	out := append(make([]level, 0, 2), level{s.accounts.of(prefix), s.limits.RefusalsPerHour, s.limits.ControlsPerHour, s.limits.Ramp})
+	ramp := s.limits.Ramp && (s.provider == nil || s.provider.Controls != provider.ControlsFree)
+	out := append(make([]level, 0, 2), level{s.accounts.of(prefix), s.limits.RefusalsPerHour, s.limits.ControlsPerHour, ramp})
 	if v := s.across; v != nil {
 		out = append(out, level{v.accounts.of(prefix), v.limits.RefusalsPerHour, v.limits.ControlsPerHour, false})
 	}

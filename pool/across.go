@@ -22,7 +22,7 @@ type providerState struct {
 
 // acrossOf finds or makes the state of a provider; nil where nothing limits it across its sites.
 func (p *Pool) acrossOf(prov *provider.Provider) *providerState {
-	if prov == nil || prov.ProviderLimits == (provider.Limits{}) {
+	if prov == nil || prov.ProviderLimits == (provider.Limits{}) && prov.Limits.RefusalsPerHour == nil {
 		return nil
 	}
 	v := p.across[prov.ID]
@@ -40,7 +40,11 @@ func (p *Pool) acrossID(id string) *providerState { return p.acrossOf(provider.B
 // limit puts into force what the provider's row says, as far as the operator's own rule for the provider has not lifted
 // or raised it: an agreement with a provider is one for all of its sites.
 func (v *providerState) limit(p *Pool) {
-	v.limits = Limits{}.With(&v.provider.ProviderLimits)
+	// Many domains of a provider differ in their sets of hosts, and not in who counts behind them: what one site bears
+	// within an hour is all that its provider bears, unless the row says more.
+	v.limits = Limits{}.With(&provider.Limits{
+		RefusalsPerHour: v.provider.Limits.RefusalsPerHour, ControlsPerHour: v.provider.Limits.ControlsPerHour,
+	}).With(&v.provider.ProviderLimits)
 	rule := p.rules.find(v.provider, nil, "")
 	if rule == nil || rule.Provider != v.provider.ID {
 		return

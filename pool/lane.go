@@ -68,8 +68,7 @@ func (la *lane) askable() int {
 		}
 		return 1
 	}
-	prefix := pa.source.usualPrefix()
-	a := pa.allowance(now, prefix)
+	a := pa.allowance(now, pa.prefix())
 	made := q.rings[controls].waiting
 	n := min(a.probes, min(made, a.controls)+min(q.waiting-made, a.targets))
 	if n > 0 {
@@ -80,10 +79,13 @@ func (la *lane) askable() int {
 		la.failControls(pa.pool.wall(control))
 	}
 	if q.waiting > 0 {
-		pa.pool.wakeAt(pa, min(target, max(control, now+time.Second)))
+		pa.pool.wakeAt(pa, max(now+leastWait, min(target, max(control, now+time.Second))))
 	}
 	return 0
 }
+
+// leastWait is how soon a path that may ask nothing is looked at again at the earliest.
+const leastWait = 10 * time.Millisecond
 
 // failControls answers the made-up recipients that wait: their allowance is spent, and nobody is to wait for it.
 func (la *lane) failControls(until time.Time) {
@@ -93,6 +95,12 @@ func (la *lane) failControls(until time.Time) {
 			pr.finish(&o)
 		}
 	}
+}
+
+// controlRetry is when asking about a made-up recipient again makes sense, once their allowance is spent.
+func (pa *path) controlRetry(now time.Duration) time.Time {
+	_, control := pa.nextRoom(now, true)
+	return pa.pool.wall(max(control, now+trickle))
 }
 
 // overdrawn is the outcome of a probe that some allowance stands in the way of.
