@@ -25,11 +25,14 @@ type VerifyOptions struct {
 
 	// Wait waits out greylisting up to the deadline.
 	Wait bool
+
+	// Explain makes the answer come with the way to it, in apitype.Answer.Trace.
+	Explain bool
 }
 
 // request is the question about email. Values out of range are the daemon's to refuse.
 func (o VerifyOptions) request(email string) apitype.VerifyRequest {
-	req := apitype.VerifyRequest{Email: email, Depth: o.Depth, Wait: o.Wait}
+	req := apitype.VerifyRequest{Email: email, Depth: o.Depth, Wait: o.Wait, Explain: o.Explain}
 	if o.Deadline != 0 {
 		req.Deadline = o.Deadline.String()
 	}

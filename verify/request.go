@@ -37,6 +37,7 @@ type Request struct {
 
 	Depth Depth
 	Wait  bool // Wait out greylisting up to the deadline.
+	Trace bool // The answer comes with its Trace.
 
 	App    string // The application that asks; "" means default.
 	Weight int    // Of the application: how many turns it has for one of another's. 0 means 1.

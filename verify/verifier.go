@@ -202,12 +202,19 @@ func (v *Verifier) Verify(ctx context.Context, req Request) (*verdict.Answer, er
 	if err != nil {
 		return v.invalid(&req, err, start), nil
 	}
+	var before look
+	if req.Trace {
+		before = v.look(a)
+	}
 	ans, err := v.known(ctx, &req, a)
 	if ans == nil && err == nil {
 		ans, err = v.admitted(ctx, &req, a)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if req.Trace {
+		ans.Trace = v.trace(a, &before, ans)
 	}
 	ans.Email = req.Email
 	ans.Took = v.now().Sub(start)

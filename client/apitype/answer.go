@@ -37,6 +37,8 @@ type Answer struct {
 	Stage        string `json:"stage"`         // The last stage reached: syntax, dns, connect, ehlo, starttls, mail, rcpt.
 	ProviderMode string `json:"provider_mode"` // How far the provider can be asked: probe, weak, no_signal, skip; null if no provider is known.
 	ProviderNote string `json:"provider_note"` // The observation behind ProviderMode, with its date; null if there is none.
+
+	Trace *Trace `json:"trace"` // The way to the answer; null unless it was asked for (VerifyRequest.Explain).
 }
 
 // Flags are properties of an address that stand beside its verdict. nil means not determined.

@@ -51,6 +51,7 @@ func (a *Answer) appendEnd(b []byte) []byte {
 	b = appendName(append(b, `,"stage":`...), a.Stage)
 	b = appendName(append(b, `,"provider_mode":`...), a.ProviderMode)
 	b = appendName(append(b, `,"provider_note":`...), a.ProviderNote)
+	b = appendTrace(append(b, `,"trace":`...), a.Trace)
 	return append(b, '}')
 }
 

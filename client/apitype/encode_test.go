@@ -152,7 +152,7 @@ func TestZeroIsNull(t *testing.T) {
 		`"did_you_mean":null,"provider":null,"domain":null,` +
 		`"evidence":[{"stage":"connect","control":false,"mx":null,"ip":null,"source":null,"tls":null,"code":null,"enhanced":null,"text":"no route","class":null,"scope":null,"at":null,"rule":null,"dialogue":[]}],` +
 		`"cached":false,"checked_at":null,"expires_at":null,"retry_at":null,"took_ms":0,` +
-		`"accept_all":null,"stage":null,"provider_mode":null,"provider_note":null}`
+		`"accept_all":null,"stage":null,"provider_mode":null,"provider_note":null,"trace":null}`
 	if got != want {
 		t.Errorf("AppendJSON() =\n%s\nwant\n%s", got, want)
 	}

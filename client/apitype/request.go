@@ -17,6 +17,9 @@ type VerifyRequest struct {
 
 	// Wait waits out greylisting up to the deadline.
 	Wait bool `json:"wait,omitempty"`
+
+	// Explain makes the answer come with its Trace.
+	Explain bool `json:"explain,omitempty"`
 }
 
 // The values of [VerifyRequest.Depth].

@@ -21,6 +21,7 @@ var verifyFields = []field[verify.Request]{
 	{name: "max_age", set: setMaxAge},
 	{name: "depth", set: setDepth},
 	{name: "wait", flag: true, set: setWait},
+	{name: "explain", flag: true, set: setExplain},
 }
 
 // A field is one named value that an endpoint takes into a T.
@@ -124,12 +125,16 @@ func setDepth(req *verify.Request, s string) error {
 	return fmt.Errorf("is %s, and must be syntax, dns or smtp", quote(s))
 }
 
-func setWait(req *verify.Request, s string) error {
+func setWait(req *verify.Request, s string) error { return setFlag(&req.Wait, s) }
+
+func setExplain(req *verify.Request, s string) error { return setFlag(&req.Trace, s) }
+
+func setFlag(flag *bool, s string) error {
 	switch s {
 	case "true":
-		req.Wait = true
+		*flag = true
 	case "false":
-		req.Wait = false
+		*flag = false
 	default:
 		return fmt.Errorf("is %s, and must be true or false", quote(s))
 	}

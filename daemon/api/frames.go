@@ -50,9 +50,9 @@ func newFrames() *frames {
 }
 
 // find returns the frame of a. If there is none, worth says whether to make one and keep it. An answer with a time to ask
-// again has none: that time is counted from now.
+// again has none: that time is counted from now. Nor has one with its trace, which tells of now.
 func (f *frames) find(a *verdict.Answer) (frame *apitype.Frame, worth bool) {
-	if !a.Cached || !a.RetryAt.IsZero() {
+	if !a.Cached || !a.RetryAt.IsZero() || a.Trace != nil {
 		return nil, false
 	}
 	f.mu.Lock()
@@ -111,7 +111,7 @@ func sameAnswer(a, b *verdict.Answer) bool {
 		a.DidYouMean == b.DidYouMean && a.Provider == b.Provider && a.Domain == b.Domain &&
 		slices.Equal(a.MX, b.MX) && sameSlice(a.Evidence, b.Evidence) && a.Cached == b.Cached &&
 		a.CheckedAt.Equal(b.CheckedAt) && a.ExpiresAt.Equal(b.ExpiresAt) && a.RetryAt.Equal(b.RetryAt) &&
-		a.AcceptAll == b.AcceptAll && a.Stage == b.Stage && a.ProviderMode == b.ProviderMode && a.ModeNote == b.ModeNote
+		a.AcceptAll == b.AcceptAll && a.Stage == b.Stage && a.ProviderMode == b.ProviderMode && a.ModeNote == b.ModeNote && a.Trace == b.Trace
 }
 
 func sameSlice[T any](a, b []T) bool {

@@ -41,6 +41,8 @@ func change(t *testing.T, v reflect.Value) {
 		(*x)[0].Preference++
 	case *[]verdict.Evidence:
 		*x = append([]verdict.Evidence(nil), *x...)
+	case **verdict.Trace:
+		*x = &verdict.Trace{}
 	case *bool:
 		*x = !*x
 	case *time.Duration:

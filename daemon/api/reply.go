@@ -41,6 +41,7 @@ func (s *Server) appendAnswer(b []byte, a *verdict.Answer) []byte {
 	frame, worth := s.frames.find(a)
 	if frame == nil {
 		out := wireAnswer(a)
+		out.Trace = s.wireTrace(a)
 		if !worth {
 			return out.AppendJSON(b)
 		}

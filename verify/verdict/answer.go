@@ -108,6 +108,7 @@ type Answer struct {
 	ExpiresAt    time.Time // Zero if not remembered.
 	RetryAt      time.Time // Zero if asking again cannot change the answer.
 	Took         time.Duration
+	Trace        *Trace // The way to the answer, if that was asked for.
 }
 
 // Explain is the answer's sentence for a person.
