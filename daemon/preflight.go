@@ -110,14 +110,20 @@ func (d *Daemon) setFitness(source, why string) {
 
 // unfit is the problems with sources that are taken out, and whether any source is left. d.mu is held.
 func (d *Daemon) unfit() (problems []problem, left bool) {
-	rep := d.monitor.Report()
-	if rep == nil || len(rep.Out) == 0 {
-		return nil, true
+	left = true
+	if rep := d.monitor.Report(); rep != nil {
+		for _, u := range rep.Out {
+			problems = append(problems, problem{code: "source_unfit", message: fmt.Sprintf("source %s is not used: %s", u.Source, u.Why)})
+		}
+		left = len(problems) == 0 || len(problems) < max(1, len(d.cfg.Egress.Sources))
 	}
-	for _, u := range rep.Out {
-		problems = append(problems, problem{code: "source_unfit", message: fmt.Sprintf("source %s is not used: %s", u.Source, u.Why)})
+	if d.pool == nil || len(d.problems) > 0 || !left {
+		return problems, left
 	}
-	return problems, len(problems) < max(1, len(d.cfg.Egress.Sources))
+	if why := d.pool.Trouble(); why != "" {
+		return append(problems, problem{code: "no_source", message: "no source can be used: " + why}), false
+	}
+	return problems, true
 }
 
 // preflightDNS is a resolver in the words of preflight.
