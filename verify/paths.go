@@ -23,6 +23,10 @@ const (
 	// silencedFor is for how long a site that was found to accept whatever is asked is not believed.
 	silencedFor = time.Hour
 
+	// refusalWait is how long a row of a list waits for the site to refuse somebody by itself, before a made-up recipient is
+	// asked about: on the path of a list there is a next one nearly always.
+	refusalWait = 5 * time.Second
+
 	// maxPaths bounds the paths of which something is known.
 	maxPaths = 4096
 )
@@ -53,6 +57,8 @@ type pathState struct {
 	refusedAt time.Time
 	refusers  [2]refuser // The domains that did, the last one first.
 	silenced  time.Time  // Not believed until then, unless it refuses somebody.
+
+	heard chan struct{} // Closed when it refuses somebody; nil if nobody waits for that.
 }
 
 // A refuser is a domain that refuses unknown names.
@@ -81,6 +87,26 @@ func (p *paths) refused(key pathKey, by refuser, at time.Time) {
 		s.refusers[1] = s.refusers[0]
 	}
 	s.refusers[0] = by
+	if s.heard != nil {
+		close(s.heard)
+		s.heard = nil
+	}
+}
+
+// next returns what is closed when the path refuses somebody after a time; nil if it has.
+func (p *paths) next(key pathKey, after time.Time) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.of[key]
+	switch {
+	case s == nil:
+		return make(chan struct{}) // Nothing is known of it; nobody will tell.
+	case s.refusedAt.After(after):
+		return nil
+	case s.heard == nil:
+		s.heard = make(chan struct{})
+	}
+	return s.heard
 }
 
 // makeRoom drops the paths that were silent for an hour, or any one if there are none. The caller holds p.mu.

@@ -77,7 +77,9 @@ func (r *run) ask(ctx context.Context, scout bool) judge.Decision {
 	}
 	r.weigh()
 	for step := judge.Next(f); step != judge.Done; step = judge.Next(f) {
-		r.take(ctx, step)
+		if !r.listens(ctx, step) {
+			r.take(ctx, step)
+		}
 		r.weigh()
 	}
 	d := judge.Decide(f)
@@ -177,6 +179,27 @@ func (r *run) weighAcceptance(now time.Time) {
 	f.Suspected = f.Silenced || r.target.PathRefusals >= limit
 	f.RefusedSince = refusedAt.After(r.acceptedAt)
 	f.Alone = other.domain == ""
+}
+
+// listens waits for the site to refuse somebody by itself, if that spares what step would ask, and reports whether it did.
+func (r *run) listens(ctx context.Context, step judge.Step) bool {
+	proof := step == judge.AskElsewhere || step == judge.AskFresh && r.facts.AcceptAll == verdict.False
+	if class, _ := r.v.urgency(r.flight); !proof || class != pool.Bulk || r.listened {
+		return false
+	}
+	r.listened = true
+	heard := r.v.paths.next(r.path(), r.acceptedAt)
+	if heard == nil {
+		return true
+	}
+	timer := time.NewTimer(refusalWait)
+	defer timer.Stop()
+	select {
+	case <-heard:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return true
 }
 
 // alike reports whether the domain's recipients may all be refused in the same words.

@@ -37,6 +37,7 @@ type run struct {
 	target     pool.Outcome
 	last       pool.Outcome // Of a made-up recipient.
 	recalled   bool         // Postmaster and the made-up recipient were asked about a while ago.
+	listened   bool         // It has waited for the site to refuse somebody.
 	acceptedAt time.Time    // When somebody at the domain was last accepted.
 }
 
