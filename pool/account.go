@@ -99,7 +99,7 @@ func (l *level) controlLimit() int {
 	if l.controls == 0 {
 		return 0
 	}
-	n := int(max(l.controlR, float64(start(l.ramp, startControls, l.controls))))
+	n := min(l.controls, int(max(l.controlR, float64(start(l.ramp, startControls, l.controls)))))
 	if most := l.most(); l.ramp && most > 0 {
 		n = min(n, most-l.dead/3) // Some room is left for dead recipients, or no target could be asked about.
 	}

@@ -52,12 +52,7 @@ func (pa *path) allowance(now time.Duration, prefix netip.Prefix) allowance {
 	case budget.Open, budget.HalfOpen:
 		return nothing
 	}
-	out := allowance{hold{unbounded, unbounded}, pa.rateRoom(now)}
-	for _, l := range pa.levels(prefix) {
-		r := l.room(now)
-		out.targets, out.controls = min(out.targets, r.targets), min(out.controls, r.controls)
-	}
-	return out
+	return allowance{pa.roomFor(now, prefix), pa.rateRoom(now)}
 }
 
 // unpaced reports whether nothing limits what the path asks, and when.
@@ -103,15 +98,63 @@ func (pa *path) perMinute() float64 {
 	return min(pa.learnedRate, l.ProbesPerMinute)
 }
 
-// nextRoom is when a target and a control can be asked about at the earliest.
-func (pa *path) nextRoom(now time.Duration, prefix netip.Prefix) (target, control time.Duration) {
+// nextRoom is when a target and a control can be asked about at the earliest, should all that is under way be refused;
+// hopeful, if none of it is.
+func (pa *path) nextRoom(now time.Duration, hopeful bool) (target, control time.Duration) {
 	at := pa.nextRate(now, 1)
 	target, control = at, at
-	for _, l := range pa.levels(prefix) {
-		t, c := l.next(now)
+	for _, l := range pa.levels(pa.prefix()) {
+		held := l.held
+		if hopeful {
+			held = hold{}
+		}
+		t, c := l.next(now, held)
 		target, control = max(target, t), max(control, c)
 	}
 	return target, control
+}
+
+// roomFor is how much the accounts of the prefix leave.
+func (pa *path) roomFor(now time.Duration, prefix netip.Prefix) hold {
+	out := hold{unbounded, unbounded}
+	for _, l := range pa.levels(prefix) {
+		r := l.room(now)
+		out.targets, out.controls = min(out.targets, r.targets), min(out.controls, r.controls)
+	}
+	return out
+}
+
+// await has the path looked at again when some of what its accounts hold is given back.
+func (pa *path) await() {
+	for _, l := range pa.levels(pa.prefix()) {
+		l.await(pa)
+	}
+}
+
+// prefix is the network that the path most likely asks from: that of its last session, or of the family that is tried
+// first.
+func (pa *path) prefix() netip.Prefix {
+	if pa.met {
+		return pa.seen
+	}
+	v6 := false
+	for _, la := range pa.lanes {
+		for i := range la.hosts {
+			for _, a := range la.hosts[i].Addrs {
+				if !pa.source.dialable(a) {
+					continue
+				}
+				if a.Unmap().Is4() {
+					return pa.source.prefix(a)
+				}
+				v6 = true
+			}
+		}
+	}
+	if v6 {
+		return pa.source.prefix(netip.IPv6Unspecified())
+	}
+	return pa.source.usualPrefix()
 }
 
 // nextRate is when the rates let the nth probe from now on go.
@@ -158,12 +201,24 @@ func (pa *path) reserve(now time.Duration, f *flight) {
 	}
 }
 
-// release ends a reservation; what was refused has been, or is going to be, booked by spend.
-func (pa *path) release(f *flight) {
+// release ends a reservation; what was refused is going to be booked by spend. What the disk took for spent on its behalf
+// is written anew.
+func (pa *path) release(now time.Duration, f *flight) {
 	for _, l := range pa.levels(f.prefix) {
-		l.held.add(f.hold, -1)
+		l.giveBack(f.hold, now)
+		if l.disk.leased != (hold{}) || l.writing != nil {
+			pa.touch()
+		}
 	}
 	f.hold = hold{}
+}
+
+// touch notes that there is something to write down of the site, and of its provider.
+func (pa *path) touch() {
+	pa.site.dirty = true
+	if v := pa.site.across; v != nil {
+		v.dirty = true
+	}
 }
 
 // unask gives back what the rates were charged for n probes that were not sent.
@@ -187,20 +242,17 @@ func (pa *path) spend(now time.Duration, prefix netip.Prefix, control, dead bool
 	if !control {
 		pa.source.probed(pa.site.provider, 0, 1, pa.pool.wall(now))
 	}
+	one := hold{targets: 1}
+	if control {
+		one = hold{controls: 1}
+	}
 	for _, l := range pa.levels(prefix) {
+		l.account.refused(now, one)
 		if control {
-			l.account.controls.Add(now, 1)
-			l.unsaved.controls++
 			l.grow(now)
-		} else {
-			l.account.dead.Add(now, 1)
-			l.unsaved.targets++
 		}
 	}
-	pa.site.dirty = true
-	if v := pa.site.across; v != nil {
-		v.dirty = true
-	}
+	pa.touch()
 }
 
 // pathRefusals is how many dead recipients the site told this prefix of within the last hour, controls included.

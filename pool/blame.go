@@ -147,7 +147,7 @@ func (pa *path) refused(now time.Duration, rcpt string) *Outcome {
 
 // exhaust spends what is left of this hour: the receiver has said that it counts, and has counted enough.
 func (pa *path) exhaust(now time.Duration) {
-	for _, l := range pa.levels(pa.source.usualPrefix()) {
+	for _, l := range pa.levels(pa.prefix()) {
 		l.account.dead.Add(now, room(l.account.dead.Spent(now), l.dead)%unbounded)
 	}
 }

@@ -194,7 +194,7 @@ func (s *site) broken(d defect) []string {
 }
 
 func (pa *path) egress(now time.Duration) PathEgress {
-	target, _ := pa.nextRoom(now, pa.source.usualPrefix())
+	target, _ := pa.nextRoom(now, true)
 	out := PathEgress{
 		Source: pa.source.Name, State: pa.stateName(now), SessionsAllowed: pa.sessions(), SessionsHour: pa.openings.Spent(now),
 		PerMinute: pa.perMinute(), NextProbe: pa.pool.wall(target), NextDial: pa.pool.wall(pa.dialAt(now)),
@@ -233,7 +233,7 @@ func (p *Pool) accountsEgress(now time.Duration, as accounts, l *Limits) []Accou
 	var out []AccountEgress
 	for prefix, a := range as {
 		lv := level{a, l.RefusalsPerHour, l.ControlsPerHour, l.Ramp}
-		target, control := lv.next(now)
+		target, control := lv.next(now, hold{})
 		out = append(out, AccountEgress{
 			Prefix:   prefix,
 			Dead:     p.allowanceEgress(now, &a.dead, l.RefusalsPerHour, a.held.targets, target),

@@ -14,6 +14,9 @@ func (pa *path) turnedAway(now time.Duration, la *lane, req *Request, rcpt *Reci
 	if o := pa.refused(now, rcpt.Path); o != nil {
 		return o
 	}
+	if la.queue.probes[rcpt.Path] != nil { // Somebody else has asked, and the answer will be for all.
+		return nil
+	}
 	if la.queue.waiting >= mostWaiting {
 		o := pa.overdrawn("too many addresses wait for this site", pa.pool.wall(pa.estimate(now, la, req, rcpt)))
 		return &o
@@ -21,13 +24,11 @@ func (pa *path) turnedAway(now time.Duration, la *lane, req *Request, rcpt *Reci
 	if req.Deadline.IsZero() && !rcpt.Control || pa.unpaced() && pa.pool.self.until <= now {
 		return nil
 	}
-	at := pa.estimate(now, la, req, rcpt)
-	if rcpt.Control {
-		if a := pa.allowance(now, pa.source.usualPrefix()); a.controls <= 0 {
-			o := pa.overdrawn("the allowance of made-up recipients at this site is spent", pa.pool.wall(at))
-			return &o
-		}
+	if rcpt.Control && pa.roomFor(now, pa.prefix()).controls <= 0 {
+		o := pa.overdrawn("the allowance of made-up recipients at this site is spent", pa.controlRetry(now))
+		return &o
 	}
+	at := pa.estimate(now, la, req, rcpt)
 	if req.Deadline.IsZero() || !pa.pool.wall(at).After(req.Deadline) {
 		return nil
 	}
@@ -35,11 +36,11 @@ func (pa *path) turnedAway(now time.Duration, la *lane, req *Request, rcpt *Reci
 	return &o
 }
 
-// estimate is when a recipient that is queued now will be asked about, if those before it are answered without a
-// refusal: what limits leave, who is before it in the queue, and how long a session takes to open. It errs on the
-// early side, since what is reserved for refusals is given back as a rule.
+// estimate is when a recipient that is queued now will be asked about, if those under way and those before it are
+// answered without a refusal: what limits leave, who is before it in the queue, and how long a session takes to open. It
+// errs on the early side, since what is reserved for refusals is given back as a rule.
 func (pa *path) estimate(now time.Duration, la *lane, req *Request, rcpt *Recipient) time.Duration {
-	target, control := pa.nextRoom(now, pa.source.usualPrefix())
+	target, control := pa.nextRoom(now, true)
 	at := max(target, pa.nextRate(now, 1+la.queue.before(req, rcpt)))
 	if rcpt.Control {
 		at = max(control, pa.nextRate(now, 1))

@@ -74,12 +74,16 @@ func (la *lane) askable() int {
 	if n > 0 {
 		return n
 	}
-	target, control := pa.nextRoom(now, prefix)
 	if made > 0 && a.controls <= 0 {
-		la.failControls(pa.pool.wall(control))
+		la.failControls(pa.controlRetry(now))
 	}
 	if q.waiting > 0 {
-		pa.pool.wakeAt(pa, max(now+leastWait, min(target, max(control, now+time.Second))))
+		pa.await()
+		at, control := pa.nextRoom(now, false)
+		if q.rings[controls].waiting > 0 { // They have room, and wait for what all wait for.
+			at = min(at, control)
+		}
+		pa.pool.wakeAt(pa, max(now+leastWait, at))
 	}
 	return 0
 }

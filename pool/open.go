@@ -87,7 +87,9 @@ func (s *session) connect(ctx context.Context, opts *Options, t target, tls smtp
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.conn, s.host, s.ip, s.fallback, s.opened, s.lockStep = conn, t.host, t.addr, t.fallback, time.Now(), lockStep
-	s.prefix, s.first = s.lane.path.source.prefix(t.addr), !s.lane.path.welcome
+	pa := s.lane.path
+	s.prefix, s.first = pa.source.prefix(t.addr), !pa.welcome
+	pa.seen, pa.met = s.prefix, true
 	s.noTLS = tls == smtp.TLSNever && opts.TLS == smtp.TLSOpportunistic
 	p.total.Sessions++
 	return nil

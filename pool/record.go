@@ -63,20 +63,27 @@ func (s *site) record(now time.Duration, slack int) record {
 	return r
 }
 
+// notes is what is kept of as; written is to be told whether that is on the disk.
 func (as accounts) notes(now time.Duration, slack int) []accountNote {
 	out := make([]accountNote, 0, len(as))
 	for prefix, a := range as {
-		a.leased = a.held
+		a.writing = &promise{leased: a.held}
 		if slack > 0 && a.held != (hold{}) {
-			a.leased.add(hold{slack, slack}, 1)
+			a.writing.leased.add(hold{slack, slack}, 1)
 		}
-		a.unsaved = hold{}
 		out = append(out, accountNote{
-			Prefix: prefix, Dead: a.dead.Minutes(now), Controls: a.controls.Minutes(now), Leased: a.leased,
+			Prefix: prefix, Dead: a.dead.Minutes(now), Controls: a.controls.Minutes(now), Leased: a.writing.leased,
 			Allowed: int(a.controlR), Raised: now - a.raised,
 		})
 	}
 	return out
+}
+
+// written notes whether what notes gave is on the disk.
+func (as accounts) written(ok bool) {
+	for _, a := range as {
+		a.written(ok)
+	}
 }
 
 func (pa *path) note(now time.Duration) pathNote {
@@ -99,7 +106,7 @@ func (s *site) restore(r *record) {
 	for _, h := range r.Hosts {
 		s.pool.restoreHost(h, wall)
 	}
-	s.accounts.restore(now, elapsed, r.Accounts)
+	s.dirty = s.accounts.restore(now, elapsed, r.Accounts)
 	for i := range r.Paths {
 		for _, src := range s.pool.sources {
 			if src.Name == r.Paths[i].Source {
@@ -109,7 +116,9 @@ func (s *site) restore(r *record) {
 	}
 }
 
-func (as accounts) restore(now, elapsed time.Duration, notes []accountNote) {
+// restore puts what was kept of as into force. It reports whether that says more than was kept: what was under way when
+// it was written has become what was spent.
+func (as accounts) restore(now, elapsed time.Duration, notes []accountNote) (more bool) {
 	for i := range notes {
 		n := &notes[i]
 		a := as.of(n.Prefix)
@@ -119,7 +128,9 @@ func (as accounts) restore(now, elapsed time.Duration, notes []accountNote) {
 		a.dead.Add(now, n.Leased.targets)
 		a.controls.Add(now, n.Leased.controls)
 		a.controlR, a.raised = float64(n.Allowed), max(0, now-elapsed-n.Raised)
+		more = more || n.Leased != (hold{})
 	}
+	return more
 }
 
 func (pa *path) restore(now, elapsed time.Duration, n *pathNote) {

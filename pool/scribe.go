@@ -78,10 +78,7 @@ func (p *Pool) secure(ctx context.Context, pa *path, f *flight) error {
 // uncovered reports whether some limited account of f has more under way than the disk allows for.
 func (pa *path) uncovered(f *flight) bool {
 	for _, l := range pa.levels(f.prefix) {
-		if l.dead == 0 && l.controls == 0 {
-			continue
-		}
-		if l.held.targets+l.unsaved.targets > l.leased.targets || l.held.controls+l.unsaved.controls > l.leased.controls {
+		if (l.dead > 0 || l.controls > 0) && !l.covered() {
 			return true
 		}
 	}
@@ -107,47 +104,81 @@ func (sc *scribe) write(ctx context.Context) {
 // save writes the sites that somebody waits for, and all that has changed if all.
 func (sc *scribe) save(ctx context.Context, all bool) {
 	p := sc.pool
-	var batch store.Batch
 	p.mu.Lock()
 	urgent := sc.urgent
 	sc.urgent = nil
-	now := p.now()
+	w := sc.writ(urgent, all)
+	p.mu.Unlock()
+	ok := true
+	if w.batch.Len() > 0 {
+		err := sc.state.store.Commit(ctx, &w.batch)
+		sc.report(err)
+		ok = err == nil
+	}
+	p.mu.Lock()
+	w.written(ok)
+	if all {
+		for _, s := range p.sites {
+			s.forget()
+		}
+	}
+	p.mu.Unlock()
 	for _, w := range urgent {
-		sc.put(&batch, w.site, now)
+		close(w.done)
+	}
+}
+
+// A writ is what is being written.
+type writ struct {
+	batch     store.Batch
+	sites     []*site
+	providers []*providerState
+}
+
+// writ gathers what is to be written.
+func (sc *scribe) writ(urgent []waiting, all bool) *writ {
+	p, w := sc.pool, &writ{}
+	now := p.now()
+	for _, u := range urgent {
+		sc.put(w, u.site, now)
 	}
 	if all {
 		for _, s := range p.sites {
 			if s.dirty {
-				sc.put(&batch, s, now)
+				sc.put(w, s, now)
 			}
 		}
 	}
 	for _, v := range p.across {
 		if v.dirty || len(urgent) > 0 && v.sessions > 0 {
 			v.dirty = false
-			sc.state.providers.PutIn(&batch, []byte(v.provider.ID), v.record(now, leaseSlack), memorable)
+			w.providers = append(w.providers, v)
+			sc.state.providers.PutIn(&w.batch, []byte(v.provider.ID), v.record(now, leaseSlack), memorable)
 		}
 	}
-	p.mu.Unlock()
-	if batch.Len() > 0 {
-		sc.report(sc.state.store.Commit(ctx, &batch))
-	}
-	for _, w := range urgent {
-		close(w.done)
-	}
-	if all {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, s := range p.sites {
-			s.forget()
-		}
-	}
+	return w
 }
 
-// put adds what is kept of s.
-func (sc *scribe) put(batch *store.Batch, s *site, now time.Duration) {
-	s.dirty = false
-	sc.state.sites.PutIn(batch, []byte(s.key), s.record(now, leaseSlack), memorable)
+// put adds what is kept of s. It stays in memory until that is on the disk.
+func (sc *scribe) put(w *writ, s *site, now time.Duration) {
+	if s.writing {
+		return // It is in w.
+	}
+	s.dirty, s.writing = false, true
+	w.sites = append(w.sites, s)
+	sc.state.sites.PutIn(&w.batch, []byte(s.key), s.record(now, leaseSlack), memorable)
+}
+
+// written notes whether w is on the disk. What is not is written again.
+func (w *writ) written(ok bool) {
+	for _, s := range w.sites {
+		s.writing, s.dirty = false, s.dirty || !ok
+		s.accounts.written(ok)
+	}
+	for _, v := range w.providers {
+		v.dirty = v.dirty || !ok
+		v.accounts.written(ok)
+	}
 }
 
 // report logs that writing failed, once in a row.
@@ -166,22 +197,22 @@ func (p *Pool) last(ctx context.Context) error {
 	if p.scribe == nil {
 		return nil
 	}
-	var batch store.Batch
 	p.mu.Lock()
+	w := &writ{}
 	now := p.now()
 	for _, s := range p.sites {
-		p.scribe.put(&batch, s, now)
+		p.scribe.put(w, s, now)
 	}
 	for _, v := range p.across {
-		p.scribe.state.providers.PutIn(&batch, []byte(v.provider.ID), v.record(now, 0), memorable)
+		p.scribe.state.providers.PutIn(&w.batch, []byte(v.provider.ID), v.record(now, 0), memorable)
 	}
 	clear(p.sites)
-	p.lastPages(&batch)
+	p.lastPages(&w.batch)
 	p.mu.Unlock()
-	if batch.Len() == 0 {
+	if w.batch.Len() == 0 {
 		return nil
 	}
-	return p.scribe.state.store.Commit(ctx, &batch)
+	return p.scribe.state.store.Commit(ctx, &w.batch)
 }
 
 // recall brings back what is kept of a site that is not in memory. It is called under Pool.mu, which it gives up to
@@ -217,7 +248,7 @@ func (p *Pool) restoreProvider(id string, r *record) {
 		return
 	}
 	now, elapsed := p.now(), max(0, time.Since(r.Written))
-	v.accounts.restore(now, elapsed, r.Accounts)
+	v.dirty = v.accounts.restore(now, elapsed, r.Accounts)
 	for _, n := range r.Paths {
 		v.rate.Restore(now, elapsed, n.Debt)
 		v.openings.Restore(now, elapsed, n.Openings)
@@ -228,7 +259,7 @@ func (p *Pool) restoreProvider(id string, r *record) {
 // keeps reports whether s holds something that would be lost with it.
 func (s *site) keeps() bool {
 	if s.pool.scribe != nil {
-		return s.dirty
+		return s.dirty || s.writing
 	}
 	now := s.pool.now()
 	if s.learned != (learned{closes: s.learned.closes, clean: s.learned.clean}) {

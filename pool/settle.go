@@ -14,7 +14,7 @@ func (s *session) settle(f *flight, err error) {
 	e, _ := errors.AsType[*smtp.Error](err)
 	s.transactions += len(f.batches)
 	now := p.now()
-	s.lane.path.release(f)
+	s.lane.path.release(now, f)
 	// Without PIPELINING nothing may follow a command that has no reply yet, not even QUIT.
 	s.cut = e != nil && e.Kind == smtp.KindCanceled && e.Sent && !s.pipelined()
 	if f.answered() {
@@ -85,7 +85,8 @@ func (s *session) unsent(f *flight) []*probe {
 
 // unsecured settles a flight that was not sent, because the pool is ending.
 func (s *session) unsecured(f *flight) {
-	s.lane.path.release(f)
+	pa := s.lane.path
+	pa.release(pa.pool.now(), f)
 	s.retiring = true
 	if !f.test {
 		s.lane.requeue(s.unsent(f))

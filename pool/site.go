@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type site struct {
 	accounts accounts
 	learned  learned
 	dirty    bool // There is something to write down.
+	writing  bool // That is being done.
 }
 
 // A path is a source at a site: what limits count. Guarded by Pool.mu.
@@ -60,6 +62,9 @@ type conduct struct {
 	breaker     budget.Breaker
 	refusal     *Outcome // What the breaker opened for.
 	testing     bool     // The test of a half-open breaker is under way.
+
+	seen netip.Prefix // The network that its last session came from.
+	met  bool         // There was one.
 }
 
 // A destination is where a request goes: the keys of its site and of its lane.
@@ -182,7 +187,9 @@ func (s *site) forget() {
 	for _, pa := range s.paths {
 		s.pool.dontWake(pa)
 	}
-	delete(s.pool.sites, s.key)
+	if s.pool.sites[s.key] == s { // Not one that was made since s was forgotten.
+		delete(s.pool.sites, s.key)
+	}
 }
 
 // batch is how many recipients a transaction may have.

@@ -57,18 +57,23 @@ func (p *Pool) wakeUp(ctx context.Context) {
 	}
 }
 
-// wakeDue advances the paths whose time has come, and says how long it is until the next one's.
+// wakeDue advances the paths whose time has come, each once, and says how long it is until the next one's.
 func (p *Pool) wakeDue() time.Duration {
-	for len(p.waker.paths) > 0 {
+	now := p.now()
+	var due []*path
+	for len(p.waker.paths) > 0 && p.waker.paths[0].wake <= now {
 		pa := p.waker.paths[0]
-		if wait := pa.wake - p.now(); wait > 0 {
-			return wait
-		}
 		p.dontWake(pa)
+		due = append(due, pa)
+	}
+	for _, pa := range due {
 		pa.advance()
 		pa.forget()
 	}
-	return forever
+	if len(p.waker.paths) == 0 {
+		return forever
+	}
+	return max(p.waker.paths[0].wake-p.now(), leastWait)
 }
 
 // A wakeHeap orders paths by when they are to be woken; path.waking is the place of one, plus one.

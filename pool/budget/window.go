@@ -58,13 +58,27 @@ func (w *Window) Spent(now time.Duration) int {
 // Room is the instant from which n events more are within limit, while held events are on their way: now if they are
 // already. It is Never where n and held alone are more than limit.
 func (w *Window) Room(now time.Duration, limit, held, n int) time.Duration {
-	w.roll(now)
-	excess := w.sum + held + n - limit
+	return RoomInAll(now, limit, held, n, w)
+}
+
+// RoomInAll is Room for windows that share a limit.
+func RoomInAll(now time.Duration, limit, held, n int, ws ...*Window) time.Duration {
+	excess, last := held+n-limit, int64(0)
+	for _, w := range ws {
+		w.roll(now)
+		excess += w.sum
+		last = max(last, w.last)
+	}
 	if excess <= 0 {
 		return now
 	}
-	for m := max(0, w.last-span+1); m <= w.last; m++ {
-		if excess -= int(w.slots[m%span]); excess <= 0 {
+	for m := max(0, last-span+1); m <= last; m++ {
+		for _, w := range ws {
+			if m <= w.last {
+				excess -= int(w.slots[m%span])
+			}
+		}
+		if excess <= 0 {
 			return time.Duration(m+span) * time.Minute
 		}
 	}
