@@ -1,11 +1,15 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/verimails/verimaild/client/apitype"
 	"github.com/verimails/verimaild/pool"
@@ -14,6 +18,8 @@ import (
 // An Egress is what asks mail servers; *pool.Pool is one.
 type Egress interface {
 	Egress(match string, most int) pool.Egress
+	Drain(source string) error
+	Resume(source string) error
 }
 
 const (
@@ -51,6 +57,40 @@ func (s *Server) egress(c *call) error {
 	}
 	picture := e.Egress(q.site, q.sites)
 	c.sendJSON(http.StatusOK, egressOf(&picture, time.Now()))
+	return nil
+}
+
+// drainSource is POST /v1/egress/sources/{name}/drain.
+func (s *Server) drainSource(c *call) error { return s.turnSource(c, "source drained", Egress.Drain) }
+
+// resumeSource is POST /v1/egress/sources/{name}/resume.
+func (s *Server) resumeSource(c *call) error {
+	return s.turnSource(c, "source resumed", Egress.Resume)
+}
+
+// turnSource changes a source, and answers with what it is now.
+func (s *Server) turnSource(c *call, what string, turn func(Egress, string) error) error {
+	e, err := s.theEgress()
+	if err != nil {
+		return err
+	}
+	name, err := c.segment("name")
+	if err != nil {
+		return err
+	}
+	if err := turn(e, name); err != nil {
+		if errors.Is(err, pool.ErrUnknownSource) {
+			return fail(apitype.CodeNoSource, "There is no source %s; GET /v1/egress lists them.", quote(name))
+		}
+		return err
+	}
+	c.audit(what, zap.String("source", name))
+	picture := e.Egress("", 0)
+	i := slices.IndexFunc(picture.Sources, func(src pool.SourceEgress) bool { return src.Name == name })
+	if i < 0 {
+		return fail(apitype.CodeNoSource, "Source %s has just been taken out of the configuration.", quote(name))
+	}
+	c.sendJSON(http.StatusOK, sourceOf(&picture.Sources[i]))
 	return nil
 }
 

@@ -46,6 +46,8 @@ var routeTable = []route{
 	{"GET /v1/cache/export", ScopeAdmin, false, (*Server).exportCache},
 	{"POST /v1/cache/import", ScopeAdmin, false, (*Server).importCache},
 	{"GET /v1/egress", ScopeAdmin, false, (*Server).egress},
+	{"POST /v1/egress/sources/{name}/drain", ScopeAdmin, false, (*Server).drainSource},
+	{"POST /v1/egress/sources/{name}/resume", ScopeAdmin, false, (*Server).resumeSource},
 	{"GET /v1/usage", ScopeNone, false, (*Server).usage},
 	{"GET /v1/version", ScopeNone, true, (*Server).version},
 	{"GET /healthz", ScopeNone, true, (*Server).health},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -23,7 +24,11 @@ func newEgressCmd(io stdio) *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&socket, "socket", "", "the daemon's socket")
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the result as one line of JSON")
-	cmd.AddCommand(newEgressStatusCmd(io, &socket, &asJSON))
+	cmd.AddCommand(
+		newEgressStatusCmd(io, &socket, &asJSON),
+		newEgressTurnCmd(io, &socket, &asJSON, "drain", "Let sources take no new domains, until they are resumed", (*client.Client).DrainSource),
+		newEgressTurnCmd(io, &socket, &asJSON, "resume", "Let drained sources take new domains again", (*client.Client).ResumeSource),
+	)
 	return cmd
 }
 
@@ -51,6 +56,36 @@ contains it.`,
 	}
 	cmd.Flags().IntVar(&sites, "sites", 20, "show at most so many sites")
 	return cmd
+}
+
+// newEgressTurnCmd is a command that changes sources.
+func newEgressTurnCmd(
+	io stdio, socket *string, asJSON *bool, name, short string,
+	turn func(*client.Client, context.Context, string) (apitype.EgressSource, error),
+) *cobra.Command {
+	return &cobra.Command{
+		Use:   name + " SOURCE...",
+		Short: short,
+		Args:  atLeastOne("source"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return ask(*socket, func(c *client.Client) error {
+				for _, source := range args {
+					s, err := turn(c, cmd.Context(), source)
+					switch {
+					case err != nil:
+						return err
+					case *asJSON:
+						if err := printJSON(io, s); err != nil {
+							return err
+						}
+					default:
+						renderSource(io.out, &s)
+					}
+				}
+				return nil
+			})
+		},
+	}
 }
 
 func renderEgress(w io.Writer, e *apitype.Egress, now time.Time) {
