@@ -73,6 +73,10 @@ func TestExamine(t *testing.T) {
 			n.fail("25", syscall.ETIMEDOUT)
 			z.set(strings.Replace(good, "three.test A 198.18.3.3\n", "three.test A !\n", 1))
 		}, CheckPort, Unknown, "too few to tell", "preflight.port_targets"},
+		{"a domain whose MX cannot be looked up, and that has an address of its own", func(z *zone, n *wires, _ *Options) {
+			n.fail("25", syscall.ETIMEDOUT)
+			z.set(strings.Replace(good, "two.test MX mx.two.test", "two.test MX !\ntwo.test A 203.0.113.9", 1))
+		}, CheckPort, Unknown, "only 2 mail servers", ""},
 		{"three servers in one network", func(z *zone, n *wires, _ *Options) {
 			n.fail("25", syscall.ETIMEDOUT)
 			z.set(strings.NewReplacer("198.51.100.1", "203.0.113.1", "198.18.3.3", "203.0.113.3").Replace(good))

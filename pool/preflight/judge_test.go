@@ -90,16 +90,16 @@ func TestHysteresis(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var r record
-			got := ""
+			var got strings.Builder
 			for i, c := range row.runs {
 				j := judgement{state: map[rune]State{'b': Bad, 'm': Bad, 'o': OK, 'u': Unknown}[c], bind: c == 'm', why: "why"}
 				r.note(j, i == 0)
-				if got += map[bool]string{true: "-", false: "+"}[r.out]; r.out != (r.why != "") {
+				if got.WriteString(map[bool]string{true: "-", false: "+"}[r.out]); r.out != (r.why != "") {
 					t.Errorf("run %d: out %t because %q", i, r.out, r.why)
 				}
 			}
-			if got != row.want {
-				t.Errorf("runs %s: %s, want %s", row.runs, got, row.want)
+			if got.String() != row.want {
+				t.Errorf("runs %s: %s, want %s", row.runs, got.String(), row.want)
 			}
 		})
 	}

@@ -41,10 +41,14 @@ func (x *exam) target(ctx context.Context, i int, family Family) (target, bool) 
 	return f.target, f.ok
 }
 
-// mailHosts are the first two mail hosts of a domain, by preference; the domain itself where it names none.
+// mailHosts are the first two mail hosts of a domain, by preference; the domain itself where it names none. None if they
+// cannot be looked up: the domain's own address is then nobody's mail server.
 func (x *exam) mailHosts(ctx context.Context, domain string) []string {
 	mx := x.opts.DNS.MX(ctx, domain)
-	if mx.Status != Found {
+	switch mx.Status {
+	case Failed:
+		return nil
+	case Absent:
 		return []string{domain}
 	}
 	hosts := slices.SortedFunc(slices.Values(mx.Values), func(a, b MX) int { return cmp.Compare(a.Preference, b.Preference) })
