@@ -157,19 +157,23 @@ func readJobRow(line []byte) (JobRow, error) {
 	return row, nil
 }
 
-// WatchJob yields a job at once and after each change, until it has ended; that one is the last. When the daemon stops it
-// waits for the next one. An error ends it.
+// WatchJob yields a job at once and after each change, until it has ended; that one is the last. When the daemon stops,
+// having told of the job before, it waits for the next one. An error ends it.
 func (c *Client) WatchJob(ctx context.Context, id string) iter.Seq2[apitype.Job, error] {
 	return func(yield func(apitype.Job, error) bool) {
+		told := false
 		for {
-			ended, err := c.watchOnce(ctx, id, yield)
+			ended, err := c.watchOnce(ctx, id, func(j apitype.Job, err error) bool {
+				told = true
+				return yield(j, err)
+			})
 			switch {
 			case ended:
 				return
 			case ctx.Err() != nil:
 				yield(apitype.Job{}, context.Cause(ctx))
 				return
-			case err != nil && !away(err):
+			case err != nil && !(told && away(err)):
 				yield(apitype.Job{}, err)
 				return
 			}

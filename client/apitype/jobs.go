@@ -30,13 +30,13 @@ type Job struct {
 	Addresses int64 `json:"addresses"` // Different ones; each is asked about once.
 	Domains   int64 `json:"domains"`
 
-	Done      int64            `json:"done"`       // Rows that have their outcome.
-	Bad       int64            `json:"bad"`        // Of these, rows that could not be read.
-	Waiting   int64            `json:"waiting"`    // Rows that a mail server put off, and that are asked about again.
-	Verdicts  VerdictCounts    `json:"verdicts"`   // Rows that are done.
-	Reasons   map[string]int64 `json:"reasons"`    // The same, by reason.
-	Providers []JobProvider    `json:"providers"`  // The same, by provider, the largest first.
-	AcceptAll int64            `json:"accept_all"` // Rows that are done whose domain accepts every recipient.
+	Done      int64         `json:"done"`       // Rows that have their outcome.
+	Bad       int64         `json:"bad"`        // Of these, rows that could not be read.
+	Waiting   int64         `json:"waiting"`    // Rows that a mail server put off, and that are asked about again.
+	Verdicts  VerdictCounts `json:"verdicts"`   // Rows that are done.
+	Reasons   []JobReason   `json:"reasons"`    // The same, by reason, the commonest first.
+	Providers []JobProvider `json:"providers"`  // The same, by provider, the largest first.
+	AcceptAll int64         `json:"accept_all"` // Rows that are done whose domain accepts every recipient.
 
 	Progress JobProgress `json:"progress"`
 	Bounces  []JobBounce `json:"bounces"`       // How many messages would bounce; empty before anything is done.
@@ -61,6 +61,13 @@ type JobList struct {
 	Description string `json:"description"` // All that was found, in a sentence.
 	Column      string `json:"column"`      // The name of the column that holds the addresses; null if it has none.
 	Bytes       int64  `json:"bytes"`       // As it was sent.
+}
+
+// A JobReason is the rows of one reason.
+type JobReason struct {
+	Reason  string `json:"reason"`
+	Verdict string `json:"verdict"`
+	Rows    int64  `json:"rows"`
 }
 
 // A JobProvider is the rows of one provider.

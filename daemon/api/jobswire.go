@@ -19,7 +19,7 @@ func wireJob(i *bulk.Info) apitype.Job {
 		},
 		Rows: i.Rows, Addresses: i.Addresses, Domains: i.Domains,
 		Done: i.Counts.Done, Bad: i.Counts.Bad, Waiting: i.Counts.Waiting, AcceptAll: i.Counts.CatchAll,
-		Verdicts: wireTally(i.Counts.Verdicts()), Reasons: map[string]int64{}, Providers: []apitype.JobProvider{},
+		Verdicts: wireTally(i.Counts.Verdicts()), Reasons: []apitype.JobReason{}, Providers: []apitype.JobProvider{},
 		Progress: wireLive(&i.Live), Bounces: []apitype.JobBounce{}, Method: i.Method, Worst: []apitype.JobDomain{},
 		Patience: i.Patience.String(), RerunOf: i.Parent, Took: wireVerdicts(i.Of),
 		CreatedAt: i.Created, StartedAt: i.Started, EndedAt: i.Ended, ExpiresAt: i.Expires,
@@ -28,8 +28,11 @@ func wireJob(i *bulk.Info) apitype.Job {
 		out.TimeLimit = i.TimeLimit.String()
 	}
 	for r, n := range i.Counts.Reasons {
-		out.Reasons[string(r)] = n
+		out.Reasons = append(out.Reasons, apitype.JobReason{Reason: string(r), Verdict: string(r.Verdict()), Rows: n})
 	}
+	slices.SortFunc(out.Reasons, func(a, b apitype.JobReason) int {
+		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Reason, b.Reason))
+	})
 	for p, t := range i.Counts.Providers {
 		out.Providers = append(out.Providers, apitype.JobProvider{Provider: p, Verdicts: wireTally(t)})
 	}

@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"math"
+	"slices"
 
 	"github.com/verimails/verimaild/verify/verdict"
 )
@@ -16,63 +17,71 @@ type Bounce struct {
 	Share Range
 }
 
-// BounceLimit is the share of bounces above which receivers and mailing services act.
-const BounceLimit = 0.02
-
 // bounceMethod says how estimates are made; docs/bulk.md says it at length.
-const bounceMethod = "Undeliverable addresses are taken to bounce (95 to 100 %), deliverable ones hardly (0 to 2 %, likely 0.5 %). " +
-	"Of those about which nothing is known, the same share is likely dead as of those that gave an answer; it lies between " +
-	"none and twice as many, with the error of the sample (95 %, Wilson) on top."
+const bounceMethod = "Undeliverable addresses are taken to bounce (95 to 100 %), addresses that a telling server accepted hardly " +
+	"(0 to 2 %, likely 0.5 %), full mailboxes as often as not. Of those about which nothing is known, the same share is likely " +
+	"dead as of those that gave an answer; it lies between none and twice as many, with the error of the sample (95 %, Wilson) on top."
 
 // estimateBounces says how many messages would bounce with nothing left out, and with more and more: first undeliverable
-// addresses, then unknown ones too, then risky ones too.
+// addresses, then unknown ones too, then risky ones too. What leaves nothing out, or leaves nothing, is not told.
 func estimateBounces(c *Counts) []Bounce {
 	t := c.Verdicts()
-	decided := t.Of(verdict.Deliverable) + t.Of(verdict.Undeliverable)
-	low, high := wilson(t.Of(verdict.Undeliverable), decided)
-	likely := 0.5
-	if decided > 0 {
-		likely = float64(t.Of(verdict.Undeliverable)) / float64(decided)
-	} else {
-		low, high = 0, 1
-	}
-	dead := map[verdict.Verdict]Range{
-		verdict.Undeliverable: {0.95, 0.98, 1},
-		verdict.Deliverable:   {0, 0.005, 0.02},
-		verdict.Risky:         {0, likely, min(1, 2*high)},
-		verdict.Unknown:       {0, likely, min(1, 2*high)},
-	}
-	_ = low // What is not known may all be alive.
+	dead := deadShares(t)
 	drops := [][]verdict.Verdict{
 		nil,
 		{verdict.Undeliverable},
 		{verdict.Undeliverable, verdict.Unknown},
 		{verdict.Undeliverable, verdict.Unknown, verdict.Risky},
 	}
-	out := make([]Bounce, len(drops))
-	for i, drop := range drops {
-		out[i] = bounceWithout(t, drop, dead)
+	var out []Bounce
+	for _, drop := range drops {
+		b := bounceWithout(c, drop, dead)
+		if b.Rows > 0 && (len(out) == 0 || b.Rows < out[len(out)-1].Rows) {
+			out = append(out, b)
+		}
 	}
 	return out
 }
 
-// bounceWithout is the share of bounces among the verdicts that are not dropped.
-func bounceWithout(t Tally, drop []verdict.Verdict, dead map[verdict.Verdict]Range) Bounce {
-	b := Bounce{Drop: drop}
-	dropped := map[verdict.Verdict]bool{}
-	for _, v := range drop {
-		dropped[v] = true
+// deadShares says how many rows bounce, by what is known of them.
+func deadShares(t Tally) func(verdict.Reason) Range {
+	decided := t.Of(verdict.Deliverable) + t.Of(verdict.Undeliverable)
+	_, high := wilson(t.Of(verdict.Undeliverable), decided)
+	unknown := Range{0, 0.5, min(1, 2*high)} // All of what is not known may be alive.
+	if decided > 0 {
+		unknown.Likely = float64(t.Of(verdict.Undeliverable)) / float64(decided)
 	}
+	return func(r verdict.Reason) Range {
+		switch r {
+		case verdict.RoleAddress, verdict.Disposable, verdict.PrivacyRelay:
+			return Range{0, 0.005, 0.02}
+		case verdict.MailboxFull:
+			return Range{0.1, 0.5, 1}
+		}
+		switch r.Verdict() {
+		case verdict.Undeliverable:
+			return Range{0.95, 0.98, 1}
+		case verdict.Deliverable:
+			return Range{0, 0.005, 0.02}
+		default:
+			return unknown
+		}
+	}
+}
+
+// bounceWithout is the share of bounces among the verdicts that are not dropped.
+func bounceWithout(c *Counts, drop []verdict.Verdict, dead func(verdict.Reason) Range) Bounce {
+	b := Bounce{Drop: drop}
 	var sum Range
-	for _, v := range verdict.Verdicts() {
-		if dropped[v] {
+	for r, rows := range c.Reasons {
+		if slices.Contains(drop, r.Verdict()) {
 			continue
 		}
-		n := float64(t.Of(v))
-		b.Rows += t.Of(v)
-		sum.Low += n * dead[v].Low
-		sum.Likely += n * dead[v].Likely
-		sum.High += n * dead[v].High
+		n, d := float64(rows), dead(r)
+		b.Rows += rows
+		sum.Low += n * d.Low
+		sum.Likely += n * d.Likely
+		sum.High += n * d.High
 	}
 	if b.Rows > 0 {
 		n := float64(b.Rows)

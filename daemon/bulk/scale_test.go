@@ -74,7 +74,7 @@ func TestScale(t *testing.T) {
 		t.Fatal(err)
 	}
 	accepted := time.Since(start)
-	var first, peak = time.Duration(0), uint64(0)
+	first, peak := time.Duration(0), uint64(0)
 	err = js.Watch(t.Context(), "", info.ID, 50*time.Millisecond, func(i Info) error {
 		if info = i; first == 0 && i.Counts.Done > 0 {
 			first = time.Since(start)

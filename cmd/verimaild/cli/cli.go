@@ -90,6 +90,7 @@ func newRoot(io stdio) *cobra.Command {
 	root.AddCommand(
 		newServeCmd(io), newVerifyCmd(io), newExplainCmd(io), newConfigCmd(io), newDemoCmd(io), newVersionCmd(io),
 	)
+	root.AddCommand(newBulkCmd(io), newJobCmd(io))
 	root.AddCommand(newCacheCmd(io), newDomainCmd(io), newEgressCmd(io), newFeedbackCmd(io))
 	root.AddCommand(newManCmd())
 	root.AddCommand(newUsageCmd(io), newDoctorCmd(io))
