@@ -78,6 +78,7 @@ func TestDocsFields(t *testing.T) {
 		apitype.CacheFaults{},
 		apitype.Job{},
 		apitype.JobList{},
+		apitype.JobReason{},
 		apitype.JobProvider{},
 		apitype.JobProgress{},
 		apitype.JobHold{},
