@@ -107,7 +107,7 @@ func renderDomain(w io.Writer, r *apitype.DomainRecord) {
 	}
 	if h := r.Habit; h != nil {
 		row("habit", "%s, %s", habit(h), age(h.AgeS, h.Freshness, h.ExpiresAt))
-		renderAll(w, h.Evidence)
+		renderAll(w, h.Evidence, nil)
 	}
 	if !r.ContradictedAt.IsZero() {
 		row("found wrong", "a habit on record, at %s", r.ContradictedAt.Format(time.RFC3339))

@@ -68,7 +68,7 @@ func verify(ctx context.Context, io stdio, f *verifyFlags, addrs []string) error
 		c.Socket = socket
 	}
 	defer c.CloseIdleConnections()
-	opts := client.VerifyOptions{Deadline: f.deadline, Depth: f.depth, Wait: f.wait, Fresh: f.fresh}
+	opts := client.VerifyOptions{Deadline: f.deadline, Depth: f.depth, Wait: f.wait, Fresh: f.fresh, Explain: f.explain}
 	code, tooLong := exitOK, 0
 	for answer, err := range inOrder(ctx, &c, addrs, opts) {
 		refused, ok := errors.AsType[*client.Error](err)
