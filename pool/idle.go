@@ -24,7 +24,7 @@ func (i *idleList) oldest(wanted func(*session) bool) *session {
 func (s *session) lingers() bool {
 	pa := s.lane.path
 	return s.lane.askable() == 0 && !s.spent() && s.conn.Usable() == nil && s.remaining() > 0 &&
-		!pa.pool.closing && !pa.source.drained && !pa.pool.contended(pa) && !(pa.full() && pa.hungry())
+		!pa.pool.closing && !pa.source.drained && !(pa.full() && pa.hungry())
 }
 
 // forever is longer than anything waits.
@@ -93,6 +93,18 @@ func (s *session) retire() {
 	s.wakeUp()
 	s.retiring, s.parting = true, true
 	s.lane.path.parting++
+	s.lane.path.pool.parting++
+}
+
+// makeWay ends the session that has lingered for the longest, if some path waits for a place and no session is on its
+// way out for it yet. Sites that are asked often so keep theirs.
+func (p *Pool) makeWay() {
+	if p.starved.len() <= p.parting {
+		return
+	}
+	if s := p.idle.oldest(p.inTheWayOf(p.starved.front())); s != nil {
+		s.retire()
+	}
 }
 
 // dropIdle retires every idle session.

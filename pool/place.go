@@ -100,9 +100,6 @@ func (pa *path) dialed(now time.Duration) {
 	}
 }
 
-// contended reports whether some path waits for a place that a session of pa holds.
-func (p *Pool) contended(pa *path) bool { return p.starved.len() > 0 && p.crowded(pa) }
-
 // release gives back what place reserved. Who has waited for a place comes before the session's own path.
 func (p *Pool) release(s *session) {
 	la := s.lane
@@ -114,6 +111,7 @@ func (p *Pool) release(s *session) {
 	la.busy--
 	if s.parting {
 		pa.parting--
+		p.parting--
 	}
 	if v := pa.site.across; v != nil {
 		v.sessions--

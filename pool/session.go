@@ -30,6 +30,7 @@ type session struct {
 	domains      []string // That it asked about, where the server limits their number.
 	answered     bool     // Some command of a transaction had a reply.
 	welcome      bool     // A MAIL was accepted.
+	putOff       bool     // It was the first of its path, and is to be followed by another.
 	single       bool     // Asks about one recipient at a time: one of several was refused by our own checks.
 	retiring     bool     // Takes no more work.
 	parting      bool     // Was told to end while it lingered.
@@ -77,6 +78,7 @@ func (s *session) work(ctx context.Context) {
 		switch {
 		case idle:
 			s.park()
+			p.makeWay()
 		case f == nil && ctx.Err() == nil:
 			s.bury()
 		}
@@ -120,11 +122,17 @@ func (s *session) spent() bool {
 		reached(s.transactions, s.conn.Extensions().Limits.MailMax) ||
 		reached(s.refusals, pa.site.refusalsPerSession()) ||
 		s.transactions > 0 && s.aged() ||
-		s.transactions >= turn && pa.full() && pa.hungry()
+		s.transactions >= turn && (pa.full() && pa.hungry() || s.long() && pa.pool.contended(pa))
 }
 
-// turn is after how many transactions a session ends for the sake of another lane.
-const turn = 8
+// A session ends for the sake of another lane after so many transactions, and for that of another path when it has had
+// its place for a while too: to open one costs more than to wait for it.
+const (
+	turn      = 8
+	longestGo = 10 * time.Second
+)
+
+func (s *session) long() bool { return time.Since(s.opened) >= longestGo }
 
 func (s *session) aged() bool {
 	return reached(time.Since(s.opened), s.lane.path.site.sessionAge())
@@ -140,6 +148,7 @@ func (s *session) next(ctx context.Context) *flight {
 	pa := s.lane.path
 	now := pa.pool.now()
 	if pa.breaker.State(now) == budget.HalfOpen {
+		pa.testing = true
 		return s.testFlight()
 	}
 	allowed := pa.allowance(now, s.prefix)
