@@ -2,7 +2,6 @@ package pool
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/verimails/verimaild/pool/budget"
@@ -20,7 +19,8 @@ type account struct {
 	raised   time.Duration // When that was raised last.
 	disk     promise       // What the disk has of it.
 	writing  *promise      // What is being written; nil if nothing is.
-	waiting  []*path       // Those that wait for questions under way to be given back.
+
+	waiting map[*path]bool // Those that wait for questions under way to be given back.
 }
 
 // A promise is what a record of an account allows for.
@@ -57,20 +57,25 @@ func (a *account) written(ok bool) {
 	a.writing = nil
 }
 
-// await has pa looked at again when a question is given back.
-func (a *account) await(pa *path) {
-	if a.held != (hold{}) && !slices.Contains(a.waiting, pa) {
-		a.waiting = append(a.waiting, pa)
+// await has pa looked at again when a question is given back, if that is what it waits for.
+func (l *level) await(pa *path, now time.Duration) {
+	r := l.room(now)
+	if l.held == (hold{}) || r.targets > 0 && r.controls > 0 {
+		return
 	}
+	if l.waiting == nil {
+		l.waiting = map[*path]bool{}
+	}
+	l.waiting[pa] = true
 }
 
 // giveBack ends the hold of questions that have been answered.
 func (a *account) giveBack(h hold, now time.Duration) {
 	a.held.add(h, -1)
-	for _, pa := range a.waiting {
+	for pa := range a.waiting {
 		pa.pool.wakeAt(pa, now)
 	}
-	a.waiting = nil
+	clear(a.waiting)
 }
 
 // A hold is questions that are under way.

@@ -125,9 +125,9 @@ func (pa *path) roomFor(now time.Duration, prefix netip.Prefix) hold {
 }
 
 // await has the path looked at again when some of what its accounts hold is given back.
-func (pa *path) await() {
+func (pa *path) await(now time.Duration) {
 	for _, l := range pa.levels(pa.prefix()) {
-		l.await(pa)
+		l.await(pa, now)
 	}
 }
 

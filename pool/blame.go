@@ -80,8 +80,13 @@ func (pa *path) blame(o *Outcome) {
 	}
 }
 
-// hard opens the path's breaker.
+// hard opens the path's breaker. Where it is open already, other transactions of the same moment had the same word.
 func (pa *path) hard(now time.Duration, o *Outcome) {
+	if pa.breaker.State(now) == budget.Open {
+		pa.breaker.Until = max(pa.breaker.Until, now+o.Meaning.Retry)
+		o.RetryAt = pa.pool.wall(pa.breaker.Until)
+		return
+	}
 	pa.breaker.Trip(now, o.Meaning.Retry)
 	pa.blocked(o)
 	if o.Meaning.Scope == reply.ScopeSource || o.Meaning.Class == reply.SourceBlocked {
@@ -119,11 +124,26 @@ func (pa *path) blocked(o *Outcome) {
 
 // anonymize takes the recipient out of a reply that others are going to be shown.
 func (o *Outcome) anonymize() {
-	path := o.Recipient.Path
-	if path == "" || !strings.Contains(o.Reply.Text(), path) {
+	path, text := asciiLower(o.Recipient.Path), o.Reply.Text()
+	at := strings.Index(asciiLower(text), path)
+	if path == "" || at < 0 {
 		return
 	}
-	o.Reply.Lines = []string{strings.ReplaceAll(o.Reply.Text(), path, "(recipient)")}
+	for ; at >= 0; at = strings.Index(asciiLower(text), path) {
+		text = text[:at] + "(recipient)" + text[at+len(path):]
+	}
+	o.Reply.Lines = []string{text}
+}
+
+// asciiLower is s with its ASCII letters in lower case, octet by octet.
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 // refused is what a path with an open breaker has for an answer; nil if it may ask.
@@ -152,30 +172,30 @@ func (pa *path) exhaust(now time.Duration) {
 	}
 }
 
-// tested settles the test of a half-open breaker.
+// tested settles the test of a half-open breaker. A session that died before the test left this host has tested nothing.
 func (s *session) tested(now time.Duration, f *flight, e *smtp.Error) {
 	pa := s.lane.path
 	pa.testing = false
-	pa.pool.total.Flights++
 	mail := &f.batches[0].mail
+	o := s.outcome(smtp.StageMAIL)
 	switch {
-	case mail.reply.Positive() && e == nil:
+	case mail.reply.Positive():
 		s.welcome = true
 		pa.breaker.Pass()
 		pa.site.dirty = true
-		return
 	case mail.reply.Code != 0:
-		o := s.outcome(smtp.StageMAIL)
 		o.Reply, o.At, o.Meaning = mail.reply, mail.reply.At, mail.meaning
 		pa.breaker.Trip(now, o.Meaning.Retry)
 		pa.blocked(&o)
-	default:
-		o := s.outcome(smtp.StageMAIL)
+	case e != nil && e.Sent && e.Kind != smtp.KindCanceled:
 		o.end(e, f.reader)
 		pa.breaker.Trip(now, 0)
 		pa.blocked(&o)
 	}
-	s.retiring = true
+	s.retiring = s.retiring || e != nil || !mail.reply.Positive()
+	if f.answered() {
+		pa.pool.total.Flights++
+	}
 }
 
 // consider looks at a flight as a whole: one in which nothing was wrong makes the path bolder.
@@ -208,37 +228,67 @@ func (s *session) consider(f *flight, e *smtp.Error, doubtful bool) {
 // closedBy learns from a session that its server has ended.
 func (s *session) closedBy(f *flight, e *smtp.Error) {
 	pa := s.lane.path
+	now := pa.pool.now()
 	switch {
-	case e == nil:
-		return
+	case e == nil, s.lane.path.pool.opts.Forgiving:
 	case e.Kind == smtp.KindTimeout, e.Kind == smtp.KindProtocol:
-		if !pa.pool.opts.Forgiving {
-			o := s.outcome(smtp.StageMAIL)
-			o.end(e, f.reader)
-			pa.soft(pa.pool.now(), &o)
-		}
-		return
-	case e.Kind != smtp.KindDisconnected && e.Kind != smtp.KindReply:
-		return
-	case s.refusals > 0 && f.lastRefused():
-		pa.site.boreOnly(s.refusals)
-		pa.exhaust(pa.pool.now())
-	case s.transactions > 1:
-		pa.site.closedAtWork(closed{s.transactions - len(f.batches), time.Since(s.opened)})
+		o := s.outcome(smtp.StageMAIL)
+		o.end(e, f.reader)
+		pa.soft(now, &o)
+	case e.Kind == smtp.KindReply:
+		s.farewell(now, f, e)
+	case e.Kind == smtp.KindDisconnected:
+		pa.site.closedAtWork(s.endedAt(f))
 	}
 }
 
-// lastRefused reports whether the last reply to a recipient in f, before the session ended, was a refusal.
-func (f *flight) lastRefused() bool {
-	last := 0
+// farewell draws the consequence of the reply with which a server ended a session: that it counts refusals, that we are
+// too fast, or, if it has become a habit, that a session may do no more.
+func (s *session) farewell(now time.Duration, f *flight, e *smtp.Error) {
+	pa := s.lane.path
+	o := s.outcome(e.Stage)
+	o.Reply, o.At, o.Meaning = e.Reply, e.Reply.At, f.reader.read(e.Stage, &e.Reply)
+	end := s.endedAt(f)
+	switch {
+	case o.Meaning.Detail == reply.DetailVerifying, o.Meaning.Detail == reply.DetailIdle:
+	case o.Meaning.Detail == reply.DetailHarvest, tooManyErrors(&o.Meaning) && end.refused:
+		pa.site.boreOnly(end.refusals)
+		pa.exhaust(now)
+	case grudgeOf(&o) != noGrudge && e.Stage == smtp.StageRCPT: // At MAIL it is blamed as what its recipients were told.
+		o.Meaning.Retry = 0 // That it ended the session is enough for now.
+		pa.soft(now, &o)
+	default:
+		pa.site.closedAtWork(end)
+	}
+}
+
+// tooManyErrors reports whether a server has ended a session for what was refused in it.
+func tooManyErrors(m *reply.Meaning) bool {
+	return m.Class == reply.RateLimited && m.Scope == reply.ScopeSession && m.Detail != reply.DetailTooManyRcpts
+}
+
+// endedAt is how far s had come when f ended it.
+func (s *session) endedAt(f *flight) closed {
+	c := closed{known: true, transactions: s.transactions - len(f.batches), refusals: s.refusals, age: time.Since(s.opened)}
 	for i := range f.batches {
+		whole := f.batches[i].mail.reply.Code != 0
 		for j := range f.batches[i].replies {
-			if c := f.batches[i].replies[j].reply.Code; c != 0 {
-				last = c
+			r := &f.batches[i].replies[j].reply
+			switch {
+			case r.Code == 0:
+				whole = false
+			case r.Code == 421: // It took leave; that was no answer.
+				whole = false
+				c.refusals--
+			default:
+				c.refused = !r.Positive()
 			}
 		}
+		if whole {
+			c.transactions++
+		}
 	}
-	return last >= 400
+	return c
 }
 
 // drags looks at how long the server took over its slowest reply. A session that is slowed down is left; two flights in

@@ -78,7 +78,7 @@ func (la *lane) askable() int {
 		la.failControls(pa.controlRetry(now))
 	}
 	if q.waiting > 0 {
-		pa.await()
+		pa.await(now)
 		at, control := pa.nextRoom(now, false)
 		if q.rings[controls].waiting > 0 { // They have room, and wait for what all wait for.
 			at = min(at, control)

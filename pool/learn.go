@@ -23,7 +23,10 @@ type learned struct {
 
 // closed is how far a session came until its server closed it.
 type closed struct {
-	transactions int
+	known        bool
+	transactions int  // That were answered as a whole.
+	refusals     int  // RCPT replies that were not 2yz.
+	refused      bool // The last reply to a RCPT was one of them.
 	age          time.Duration
 }
 
@@ -75,7 +78,8 @@ func (s *site) note() {
 func (s *site) took(n int) {
 	const sure = 3
 	l := &s.learned
-	if !s.limits.Ramp || n < s.batch() || n >= room(0, s.limits.RecipientsPerTransaction) {
+	most := min(room(0, s.limits.RecipientsPerTransaction), room(0, l.Recipients))
+	if !s.limits.Ramp || n < s.batch() || n >= most {
 		return
 	}
 	if l.clean++; l.clean >= sure {
@@ -107,10 +111,12 @@ func (s *site) closedAtWork(c closed) {
 	l.closes[0] = c
 	a, b, d := l.closes[0], l.closes[1], l.closes[2]
 	switch {
-	case d.transactions == 0:
+	case !d.known:
 		return
-	case a.transactions == b.transactions && b.transactions == d.transactions:
-		l.Transactions = max(1, a.transactions)
+	case a.refused && b.refused && d.refused && a.refusals == b.refusals && b.refusals == d.refusals:
+		s.boreOnly(a.refusals)
+	case a.transactions > 0 && a.transactions == b.transactions && b.transactions == d.transactions:
+		l.Transactions = a.transactions
 	case alike(a.age, b.age) && alike(b.age, d.age):
 		l.Age = min(a.age, b.age, d.age) * 4 / 5
 	default:
@@ -120,8 +126,8 @@ func (s *site) closedAtWork(c closed) {
 	s.note()
 }
 
-// alike reports whether two ages are the same but for a tenth.
-func alike(a, b time.Duration) bool { return a > time.Second && (a-b).Abs() < a/10 }
+// alike reports whether two ages are the same but for a tenth. Those of young sessions are too much alike anyway.
+func alike(a, b time.Duration) bool { return a > 20*time.Second && (a-b).Abs() < a/10 }
 
 // boreOnly learns that a session with n refusals was ended for them.
 func (s *site) boreOnly(n int) {

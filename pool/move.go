@@ -40,7 +40,16 @@ func (la *lane) hand(pr *probe, w waiter, why string) *lane {
 	}
 	to := pa.site.path(src).lane(la.key)
 	to.hosts = la.hosts
-	req := Request{Domain: pr.domain.name, App: pr.in.app, Weight: pr.in.weight, Class: pr.in.class}
+	req := Request{
+		Domain: pr.domain.name, App: pr.in.app, Weight: pr.in.weight, Class: min(pr.in.class, Bulk), Deadline: w.call.deadline,
+	}
+	if to != la { // It may have been refused there.
+		if o := to.path.turnedAway(pa.pool.now(), to, &req, &pr.rcpt); o != nil {
+			w.call.turnAway(w.index, o, to.path)
+			to.path.forget()
+			return nil
+		}
+	}
 	next := to.queue.add(to, &req, &pr.rcpt, w)
 	next.sends = max(next.sends, pr.sends)
 	w.call.probes[w.index] = next

@@ -9,9 +9,11 @@ import (
 // self watches for faults of this host: when connecting fails to one site after another, it is not the sites that are
 // down, and none of them is blamed. Guarded by Pool.mu.
 type self struct {
-	until    time.Duration // Nothing is dialled until then.
-	last     []dialResult  // Of the last minute, the oldest first.
-	breaking bool          // A pause has been made, and no dial has gone well since.
+	until    time.Duration  // Nothing is dialled until then.
+	last     []dialResult   // Of the last minute, the oldest first.
+	failures int            // Among them.
+	sites    map[string]int // How many of these each site has.
+	breaking bool           // A pause has been made, and no dial has gone well since.
 }
 
 // A dialResult is what came of trying to reach a site.
@@ -36,30 +38,43 @@ func (p *Pool) dialled(site string, failed bool) bool {
 	if !failed {
 		w.breaking = false
 	}
-	for len(w.last) > 0 && now-w.last[0].at > selfWindow {
-		w.last = w.last[1:]
-	}
-	w.last = append(w.last, dialResult{now, site, failed})
+	w.note(dialResult{now, site, failed})
 	if !failed || now < w.until {
-		return failed && now < w.until
-	}
-	failures, sites := 0, map[string]bool{}
-	for _, r := range w.last {
-		if r.failed {
-			failures++
-			sites[r.site] = true
-		}
+		return failed
 	}
 	most := selfSites
 	if w.breaking {
 		most = selfTrials - 1
 	}
-	if len(sites) <= most || float64(failures) <= selfShare*float64(len(w.last)) {
+	sites, failures := len(w.sites), w.failures
+	if sites <= most || float64(failures) <= selfShare*float64(len(w.last)) {
 		return false
 	}
-	w.until, w.breaking, w.last = now+selfPause, true, nil
+	*w = self{until: now + selfPause, breaking: true}
 	p.routes.pardon(now - selfWindow)
 	p.log.Warn("connecting fails everywhere: this host's network is taken to be down, and nothing is dialled",
-		zap.Int("sites", len(sites)), zap.Int("failures", failures), zap.Duration("for", selfPause))
+		zap.Int("sites", sites), zap.Int("failures", failures), zap.Duration("for", selfPause))
 	return true
+}
+
+// note adds a result, and forgets those that are older than a minute.
+func (w *self) note(r dialResult) {
+	for len(w.last) > 0 && r.at-w.last[0].at > selfWindow {
+		if old := w.last[0]; old.failed {
+			w.failures--
+			if w.sites[old.site]--; w.sites[old.site] == 0 {
+				delete(w.sites, old.site)
+			}
+		}
+		w.last = w.last[1:]
+	}
+	w.last = append(w.last, r)
+	if !r.failed {
+		return
+	}
+	if w.sites == nil {
+		w.sites = map[string]int{}
+	}
+	w.failures++
+	w.sites[r.site]++
 }

@@ -122,7 +122,7 @@ func (s *session) spent() bool {
 		reached(s.transactions, s.conn.Extensions().Limits.MailMax) ||
 		reached(s.refusals, pa.site.refusalsPerSession()) ||
 		s.transactions > 0 && s.aged() ||
-		s.transactions >= turn && (pa.full() && pa.hungry() || s.long() && pa.pool.contended(pa))
+		s.transactions >= turn && (pa.full() && pa.hungry() || s.long() && pa.pool.starved.len() > 0 && pa.pool.crowded(pa))
 }
 
 // A session ends for the sake of another lane after so many transactions, and for that of another path when it has had

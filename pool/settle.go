@@ -103,6 +103,7 @@ func (s *session) results(f *flight, e *smtp.Error) []*probe {
 		b := &f.batches[i]
 		switch {
 		case doubtful:
+			s.charge(f, b)
 			back = s.again(back, b.probes, s.unbelieved(f, b, e))
 		case b.refused():
 			back = s.mailRefused(back, f, b)
@@ -112,6 +113,17 @@ func (s *session) results(f *flight, e *smtp.Error) []*probe {
 	}
 	s.consider(f, e, doubtful)
 	return back
+}
+
+// charge books what a server said to recipients of b, though nobody knows to which of them: it has counted that, and
+// counts again when they are asked about again.
+func (s *session) charge(f *flight, b *batch) {
+	pa := s.lane.path
+	for i, pr := range b.probes {
+		if r := &b.replies[i]; r.reply.Code != 0 && isDead(r) && pr.sends < maxSends { // The second time again does it.
+			pa.spend(pa.pool.now(), f.prefix, pr.rcpt.Control, true)
+		}
+	}
 }
 
 // doubtful reports whether it is uncertain which reply answers which command of f, after which the server was silent
@@ -217,12 +229,15 @@ func (s *session) concerned(f *flight, o *Outcome, n int) bool {
 		return true
 	case tooMany && s.transactions == len(f.batches): // One is too many on a fresh session: it is about a rate.
 		return false
+	case o.Meaning.Detail == reply.DetailVerifying: // It asks elsewhere, and wants to be asked again later, whatever the code.
+		s.retiring = s.retiring || o.Reply.Code == 421
+		return false
 	case o.Meaning.Scope == reply.ScopeSession, o.Reply.Code == 421:
 		s.retiring = true
 		return true
-	case s.first && !pa.putOff && o.Reply.Code/100 == 4 && o.Meaning.Class == reply.TemporaryFailure:
+	case s.first && (!pa.putOff || s.putOff) && o.Reply.Code/100 == 4 && o.Meaning.Class == reply.TemporaryFailure:
 		// Postscreen and its like have every stranger come back once.
-		s.retiring, pa.putOff = true, true
+		s.retiring, s.putOff, pa.putOff = true, true, true
 		return true
 	default:
 		return false
