@@ -99,6 +99,9 @@ func (c *Client) transport() *http.Client {
 				MaxIdleConnsPerHost: maxIdle,
 				IdleConnTimeout:     idleTimeout,
 				DisableCompression:  true,
+
+				// How long a stream waits for the daemon to let it in; then it sends its questions all the same.
+				ExpectContinueTimeout: dialTimeout,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}

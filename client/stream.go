@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"sync"
 
 	"github.com/verimails/verimaild/client/apitype"
 )
@@ -36,8 +37,9 @@ const maxStreamLine = 1 << 20
 // ([ErrNoDaemon], an [*Error], the end of ctx), or that the connection broke off. Questions that got no result by then
 // may have been asked.
 //
-// questions is ranged over in another goroutine, as fast as the daemon takes them. When the loop over the results is
-// left, its yield returns false, and Stream returns once the iterator has: it must not block for ever.
+// questions is ranged over in another goroutine, as fast as the daemon takes them, and not before it has let the caller in.
+// When the loop over the results is left, its yield returns false, and Stream returns once the iterator has: it must not
+// block for ever.
 //
 // An application's rate (quota_exceeded by per_minute or concurrent) slows a stream down; a spent day or month ends
 // each question with an Err.
@@ -45,22 +47,16 @@ func (c *Client) Stream(ctx context.Context, questions iter.Seq[Question]) iter.
 	return func(yield func(Result, error) bool) {
 		own, cancel := context.WithCancel(ctx)
 		defer cancel()
-		resp, body, err := c.openStream(own)
+		body := &questionBody{questions: questions}
+		resp, err := c.openStream(own, body)
 		if err != nil {
 			yield(Result{}, err)
 			return
 		}
-		written := make(chan struct{})
-		go func() {
-			defer close(written)
-			// Why the daemon takes no more is told by its side of the stream.
-			_ = body.CloseWithError(writeQuestions(body, questions))
-		}()
 		err = readResults(resp.Body, yield)
 		cancel()
 		_ = resp.Body.Close() // Read to its end, or not worth keeping.
-		_ = body.CloseWithError(context.Canceled)
-		<-written
+		_ = body.Close()
 		switch {
 		case err == nil, errors.Is(err, errLeft):
 		case ctx.Err() != nil:
@@ -71,24 +67,22 @@ func (c *Client) Stream(ctx context.Context, questions iter.Seq[Question]) iter.
 	}
 }
 
-// openStream begins a stream. No question is sent before the daemon has let the caller in.
-func (c *Client) openStream(ctx context.Context) (resp *http.Response, body *io.PipeWriter, err error) {
+// openStream begins a stream. Nothing is sent before the daemon has let the caller in.
+func (c *Client) openStream(ctx context.Context, body *questionBody) (resp *http.Response, err error) {
 	err = c.retry(ctx, func() error {
-		in, out := io.Pipe()
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/verify/stream", in)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/verify/stream", io.NopCloser(body))
 		if err != nil {
 			return fmt.Errorf("verimaild: %w", err)
 		}
 		req.Header.Set("Content-Type", "application/x-ndjson")
-		resp, err = c.transport().Do(req) //nolint:bodyclose // By the caller, if it is a stream.
-		if err != nil {
+		req.Header.Set("Expect", "100-continue")
+		req.Header["Idempotency-Key"] = nil                // See post.
+		if resp, err = c.transport().Do(req); err != nil { //nolint:bodyclose // By the caller, if it is a stream.
 			return sendError(err)
 		}
 		if resp.StatusCode == http.StatusOK {
-			body = out
 			return nil
 		}
-		_ = out.Close()
 		defer func() { _ = resp.Body.Close() }() // Small, and read.
 		reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
 		if err != nil {
@@ -96,7 +90,7 @@ func (c *Client) openStream(ctx context.Context) (resp *http.Response, body *io.
 		}
 		return refusal(resp, reply)
 	})
-	return resp, body, err
+	return resp, err
 }
 
 // A streamLine is a question as it is sent.
@@ -105,19 +99,48 @@ type streamLine struct {
 	apitype.VerifyRequest
 }
 
-// writeQuestions sends questions until there are no more, or nobody takes them.
-func writeQuestions(w io.Writer, questions iter.Seq[Question]) error {
-	var line bytes.Buffer
-	enc := json.NewEncoder(&line)
-	enc.SetEscapeHTML(false)
-	for q := range questions {
-		line.Reset()
+// A questionBody is the questions as the body of a request.
+type questionBody struct {
+	questions iter.Seq[Question]
+
+	mu     sync.Mutex // Held while a question is waited for; guards all below.
+	next   func() (Question, bool)
+	stop   func()
+	line   bytes.Buffer // What was not read yet of the last question.
+	closed bool
+}
+
+// Read reads the next question, or a part of it: not two, for the second may depend on the answer to the first.
+func (b *questionBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, io.ErrClosedPipe
+	}
+	if b.next == nil {
+		b.next, b.stop = iter.Pull(b.questions)
+	}
+	if b.line.Len() == 0 {
+		q, more := b.next()
+		if !more {
+			return 0, io.EOF
+		}
+		enc := json.NewEncoder(&b.line)
+		enc.SetEscapeHTML(false)
 		if err := enc.Encode(streamLine{q.ID, q.Options.request(q.Email)}); err != nil {
-			return err
+			return 0, err
 		}
-		if _, err := w.Write(line.Bytes()); err != nil {
-			return err
-		}
+	}
+	return b.line.Read(p)
+}
+
+// Close ends the questions. It waits for the one that is waited for.
+func (b *questionBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	if b.stop != nil {
+		b.stop()
 	}
 	return nil
 }

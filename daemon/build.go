@@ -70,7 +70,9 @@ func (d *Daemon) build() error {
 		return err
 	}
 	d.answers = newAnswerLog(d.verifier, d.log.Named("verify"), d.cfg.Log)
-	d.accounts, err = api.NewAccounts(api.AccountsOptions{Apps: apps(d.cfg), State: d.stores.State(), Logger: d.log.Named("api")})
+	d.accounts, err = api.NewAccounts(api.AccountsOptions{
+		Apps: apps(d.cfg), State: d.stores.State(), Observe: d.metrics.answered, Logger: d.log.Named("api"),
+	})
 	if err != nil {
 		return err
 	}
@@ -78,9 +80,15 @@ func (d *Daemon) build() error {
 	if err := d.buildJobs(); err != nil {
 		return err
 	}
-	d.api = api.New(api.Options{
-		Jobs: d.jobs, Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Egress: d.egress, Cache: d.cache, Ledger: d.ledger, Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"),
-	})
+	opts := api.Options{
+		Jobs: d.jobs, Verifier: d.answers, Accounts: d.accounts, Ready: d.ready, Egress: d.egress, Cache: d.cache, Ledger: d.ledger,
+		Replies: d.replies.Load, Version: Version(), Logger: d.log.Named("api"), Status: d.overview, Metrics: d.exposition(),
+	}
+	if d.read != nil {
+		opts.Reload = d.reloadByRequest
+	}
+	d.api = api.New(opts)
+	d.metrics.registry.MustRegister(newGatherer(d))
 	return nil
 }
 
@@ -97,7 +105,7 @@ func (d *Daemon) resolverOptions(cfg *config.Config) maildns.Options {
 	if d.sandbox != nil {
 		servers = []string{d.sandbox.DNSAddr()}
 	}
-	return maildns.Options{Servers: servers, Timeout: cfg.Resolver.Timeout, Guard: d.guard, IPv6: d.dialsIPv6(cfg)}
+	return maildns.Options{Servers: servers, Timeout: cfg.Resolver.Timeout, Guard: d.guard, IPv6: d.dialsIPv6(cfg), Observe: d.metrics.looked}
 }
 
 // dialsIPv6 reports whether any source can dial IPv6. The kernel's own choice can, for all we know.

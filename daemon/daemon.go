@@ -40,6 +40,9 @@ type Options struct {
 	// Sandbox asks an embedded world of mail servers on loopback, and nothing else.
 	Sandbox bool
 
+	// Read reads the configuration again, for POST /v1/reload. nil refuses that.
+	Read func() (*config.Config, error)
+
 	// Logger replaces the one that Config describes.
 	Logger *zap.Logger
 }
@@ -63,6 +66,10 @@ type Daemon struct {
 	answers  *answerLog
 	accounts *api.Accounts
 	jobs     *bulk.Jobs
+	metrics  *metrics
+	rates    rates
+	started  time.Time
+	read     func() (*config.Config, error) // As in Options.
 	api      *api.Server
 	replies  atomic.Pointer[reply.Table] // In force.
 	notify   *systemd.Notifier
@@ -98,7 +105,7 @@ type step struct {
 // nothing. On error, nothing is left behind.
 func New(opts Options) (*Daemon, error) {
 	d := &Daemon{
-		cfg: opts.Config, boot: opts.Config, log: opts.Logger,
+		cfg: opts.Config, boot: opts.Config, log: opts.Logger, read: opts.Read, metrics: newMetrics(), started: time.Now(),
 		serving: make(chan error, 1), notify: systemd.New(), quiet: func() {}, inherit: systemd.Listeners,
 	}
 	d.look = d.hostFaults
@@ -180,6 +187,9 @@ func (d *Daemon) Start(ctx context.Context) error {
 	}
 	d.later("socket", d.api.Shutdown)
 	d.serve(ls)
+	if err := d.startNumbers(); err != nil {
+		return errors.Join(err, d.unwind(life))
+	}
 	d.startReports(life)
 	d.log.Info("ready", zap.Stringer("socket", ls[0].Addr()), zap.Bool("sandbox", d.sandbox != nil))
 	d.lookAtHost()

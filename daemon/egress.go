@@ -118,7 +118,7 @@ func (d *Daemon) poolOptions(cfg *config.Config, replies *reply.Table) (pool.Opt
 		Sender: e.Sender, Port: uint16(e.Port), MaxSessions: e.MaxSessions, DialsPerSecond: e.DialsPerSecond,
 		SourceLimits: pool.SourceLimits{Sessions: e.SourceLimits.Sessions, DialsPerMinute: e.SourceLimits.DialsPerMinute},
 		Limits:       new(limits(&e.Limits)), TLS: tlsPolicy(e.TLS),
-		State: d.stores.State(), Guard: d.guard, Replies: replies, Logger: d.log.Named("pool"),
+		State: d.stores.State(), Guard: d.guard, Replies: replies, Observer: d.metrics, Logger: d.log.Named("pool"),
 	}
 	var err error
 	if opts.Sites, err = siteRules(e.Sites); err != nil {

@@ -12,15 +12,16 @@ import (
 type account struct {
 	name string
 
-	mu     sync.Mutex // Guards all below.
-	rate   gcra
-	asking int
-	day    day      // To which today belongs.
-	today  dayCount // Of that day.
-	month  uint64   // Charged this month before today.
-	dirty  bool     // today is not stored as it is.
-	past   []storedDay
-	totals map[total]uint64 // Answers since the start, for the metrics.
+	mu      sync.Mutex // Guards all below.
+	rate    gcra
+	asking  int
+	day     day      // To which today belongs.
+	today   dayCount // Of that day.
+	month   uint64   // Charged this month before today.
+	dirty   bool     // today is not stored as it is.
+	past    []storedDay
+	totals  map[total]uint64 // Answers since the start, for the metrics.
+	refused uint64           // Addresses that a quota refused, since the start.
 }
 
 // A total is what answers are counted by.
@@ -164,6 +165,7 @@ func (a *account) turnedAway(t time.Time) {
 	defer a.mu.Unlock()
 	a.roll(t)
 	a.today.Refused++
+	a.refused++
 	a.dirty = true
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verimails/verimaild/internal/store"
+	"github.com/verimails/verimaild/verify/verdict"
 )
 
 // AccountsOptions make [Accounts].
@@ -22,6 +23,9 @@ type AccountsOptions struct {
 
 	// State keeps the counts, under "usage/". nil keeps them in memory only.
 	State *store.Store
+
+	// Observe is told of each answer, concurrently; it must not block. nil observes nothing.
+	Observe func(*verdict.Answer)
 
 	Logger *zap.Logger      // nil logs nothing.
 	Now    func() time.Time // nil means time.Now.
@@ -37,6 +41,7 @@ type Accounts struct {
 	self, rootIs int // Users that are admins: our own effective one, and root.
 
 	log   *zap.Logger
+	watch func(*verdict.Answer)
 	now   func() time.Time
 	state *store.Store
 	days  *store.Records[dayCount] // By dayKey; nil keeps nothing.
@@ -61,7 +66,10 @@ const (
 // NewAccounts makes accounts with what is stored of them. Start has them stored on.
 func NewAccounts(opts AccountsOptions) (*Accounts, error) {
 	a := &Accounts{
-		self: os.Geteuid(), rootIs: 0, log: opts.Logger, now: opts.Now, byName: map[string]*account{}, stop: func() {},
+		self: os.Geteuid(), rootIs: 0, log: opts.Logger, watch: opts.Observe, now: opts.Now, byName: map[string]*account{}, stop: func() {},
+	}
+	if a.watch == nil {
+		a.watch = func(*verdict.Answer) {}
 	}
 	if a.log == nil {
 		a.log = zap.NewNop()

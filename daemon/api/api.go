@@ -52,6 +52,16 @@ type Options struct {
 	// Egress is what asks mail servers; it returns nil while nothing does. nil means never.
 	Egress func() Egress
 
+	// Status is what GET /v1/status shows, but for what the server knows itself. It is called for each, concurrently.
+	Status func() apitype.Status
+
+	// Reload reads the configuration again and puts it into force, and returns the keys that need a restart. Its error
+	// is [ErrBusy], or what is wrong with the configuration. nil refuses.
+	Reload func(context.Context) (restart []string, err error)
+
+	// Metrics serves GET /metrics. nil refuses.
+	Metrics http.Handler
+
 	// Accounts know the applications. nil means that there is only the default one.
 	Accounts *Accounts
 
@@ -73,6 +83,8 @@ type Server struct {
 	bodyTimeout time.Duration
 	sendTimeout time.Duration
 
+	tallies map[string]*tally // By the pattern of a route.
+	crowd   crowd
 	streams atomic.Int64 // Under way.
 	spooled atomic.Int64 // Bytes in their spools.
 
@@ -123,6 +135,7 @@ func New(opts Options) *Server {
 		frames:      newFrames(),
 	}
 	s.gate.empty, s.gate.shutting = make(chan struct{}), make(chan struct{})
+	s.crowd.most, s.crowd.byUser = connectionLimit(), map[int]int{}
 	s.mux = s.routes()
 	s.http = s.server(base)
 	return s

@@ -25,6 +25,7 @@ type call struct {
 	caller *Caller
 	status int       // Of the reply; 0 until it is sent.
 	failed *failure  // Why the reply is not the one asked for.
+	tally  *tally    // Of the route.
 	header [3]string // The values of the reply's header fields.
 }
 
@@ -38,6 +39,7 @@ func (s *Server) run(rt route, w http.ResponseWriter, r *http.Request) {
 		defer s.gate.leave()
 	}
 	defer c.finish(start)
+	c.tally = s.tallies[rt.pattern]
 	c.boundBody()
 	err := rt.admit(c)
 	switch {
@@ -86,6 +88,9 @@ func (c *call) finish(start time.Time) {
 // log writes one line about the request: faults of ours are errors, the rest is for debugging. The query string is
 // left out, because it may hold an address, and so is the path above debug.
 func (c *call) log(start time.Time) {
+	if c.tally != nil {
+		c.tally.add(c.status)
+	}
 	level := zapcore.DebugLevel
 	if c.failed != nil && c.failed.code == apitype.CodeInternal {
 		level = zapcore.ErrorLevel
@@ -165,9 +170,14 @@ func (c *call) fail(err error) {
 	c.sendJSON(c.failed.status(), apitype.ErrorReply{Error: c.failed.wire()})
 }
 
+// extend gives the client the send timeout from now on.
+func (c *call) extend() {
+	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.srv.sendTimeout))
+}
+
 // send replies with body, which is JSON and is not kept.
 func (c *call) send(status int, body []byte) {
-	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.srv.sendTimeout))
+	c.extend()
 	// What Header.Set would do, without an allocation for each.
 	c.header = [...]string{"application/json", strconv.Itoa(len(body)), c.id}
 	h := c.w.Header()

@@ -108,7 +108,7 @@ type connectionKey struct{}
 
 // connContext identifies the peer once a connection.
 func (s *Server) connContext(ctx context.Context, conn net.Conn) context.Context {
-	return withPeer(ctx, s.accounts, peerOf(conn))
+	return withPeer(ctx, s.accounts, peerOfConn(conn))
 }
 
 // withPeer is ctx for what p asks.

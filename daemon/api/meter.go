@@ -27,6 +27,7 @@ func (m *meter) Verify(ctx context.Context, req verify.Request) (*verdict.Answer
 	if mem.Quota == (Quota{}) {
 		ans, err := m.next.Verify(ctx, req)
 		if err == nil {
+			m.accounts.watch(ans)
 			mem.answered(m.accounts.now(), ans, t.charge.counts(ans, req.Depth))
 		}
 		return ans, err
@@ -68,6 +69,7 @@ func (b *bill) verify(ctx context.Context, req verify.Request) (*verdict.Answer,
 	if b.charged && !b.charge.counts(ans, req.Depth) {
 		b.member.giveBack(b.on)
 	}
+	b.accounts.watch(ans)
 	b.member.answered(b.accounts.now(), ans, false)
 	return ans, nil
 }

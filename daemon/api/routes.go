@@ -48,6 +48,9 @@ var routeTable = []route{
 	{"GET /v1/egress", ScopeAdmin, false, (*Server).egress},
 	{"POST /v1/egress/sources/{name}/drain", ScopeAdmin, false, (*Server).drainSource},
 	{"POST /v1/egress/sources/{name}/resume", ScopeAdmin, false, (*Server).resumeSource},
+	{"GET /v1/status", ScopeNone, true, (*Server).status},
+	{"POST /v1/reload", ScopeAdmin, false, (*Server).reload},
+	{"GET /metrics", ScopeNone, true, (*Server).metrics},
 	{"GET /v1/usage", ScopeNone, false, (*Server).usage},
 	{"GET /v1/version", ScopeNone, true, (*Server).version},
 	{"GET /healthz", ScopeNone, true, (*Server).health},
@@ -65,7 +68,9 @@ func nowhere() route {
 // routes makes the table's multiplexer.
 func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
+	s.tallies = map[string]*tally{}
 	for _, rt := range append(slices.Clone(routeTable), nowhere()) {
+		s.tallies[rt.pattern] = new(tally)
 		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) { s.run(rt, w, r) })
 	}
 	return mux

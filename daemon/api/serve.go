@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/verimails/verimaild/client/apitype"
 )
 
 // server is the HTTP server around s. Its requests' contexts end with base.
@@ -40,10 +42,31 @@ func (s *Server) Serve(l net.Listener) error {
 		_ = l.Close() // Never used.
 		return fmt.Errorf("api: %s %s is not a Unix stream socket", a.Network(), a)
 	}
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(&crowdListener{l, &s.crowd}); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
+}
+
+// Numbers is a server for /metrics, /healthz and /readyz alone, on a listener whose clients have no identity. It is the
+// caller's to serve and to close.
+func (s *Server) Numbers() *http.Server {
+	srv := s.server(context.Background())
+	srv.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return withPeer(ctx, s.accounts, unknownPeer()) }
+	srv.MaxHeaderBytes, srv.ReadTimeout = 16<<10, headerTimeout
+	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/metrics", "/healthz", "/readyz":
+			s.ServeHTTP(w, r)
+		default:
+			rt := nowhere()
+			rt.handle = func(_ *Server, c *call) error {
+				return fail(apitype.CodeNotFound, "Here are /metrics, /healthz and /readyz; all else is on the socket.")
+			}
+			s.run(rt, w, r)
+		}
+	})
+	return srv
 }
 
 // errShuttingDown is why a request's context ended when Shutdown ran out of patience.

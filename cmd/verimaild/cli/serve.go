@@ -47,7 +47,9 @@ func open(path string, sandbox bool) (*daemon.Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	return daemon.New(daemon.Options{Config: cfg, Sandbox: sandbox})
+	return daemon.New(daemon.Options{
+		Config: cfg, Sandbox: sandbox, Read: func() (*config.Config, error) { return config.Load(path, os.Environ()) },
+	})
 }
 
 // serve runs d until ctx is done, and reloads the configuration at path for each hup.
