@@ -9,6 +9,7 @@ import (
 
 	"github.com/verimails/verimaild/pool"
 	"github.com/verimails/verimaild/verify/judge"
+	"github.com/verimails/verimaild/verify/verdict"
 )
 
 // Made-up recipients of a domain that stay the same, so that a greylist knows them again.
@@ -41,6 +42,26 @@ func (r *run) made(which string) pool.Recipient {
 	return pool.Recipient{Path: controlPath(r.v.secret, r.domain(), which), Control: true}
 }
 
+// foundOut reports whether somebody has found out what the domain does with made-up recipients since the run looked.
+func (r *run) foundOut() bool {
+	f := &r.facts
+	if f.AcceptAll != verdict.Undetermined || !f.Target.Accepted() || f.Target.Fallback {
+		return false
+	}
+	f.AcceptAll = r.rememberedAcceptAll()
+	return f.AcceptAll != verdict.Undetermined
+}
+
+// unheardOf names a made-up recipient that the server cannot know: the domain's own if nobody has asked about one there,
+// for then several runs can share it, or else one that is never asked about again.
+func (r *run) unheardOf() string {
+	f := &r.facts
+	if r.v.remembers && r.fact.CheckedAt.IsZero() && r.fact.ContradictedAt.IsZero() && !f.Listed && !f.Control.Asked && r.settles == nil {
+		return firstControl
+	}
+	return r.unheard()
+}
+
 // unheard names a made-up recipient that was never asked about before, nor will be again.
 func (r *run) unheard() string {
 	return strconv.FormatInt(r.v.now().UnixNano(), 36) + "." + strconv.FormatUint(r.v.unheard.Add(1), 36)
@@ -49,18 +70,16 @@ func (r *run) unheard() string {
 // take asks about whoever the judgement wants to hear of next.
 func (r *run) take(ctx context.Context, step judge.Step) {
 	f := &r.facts
+	if (step == judge.AskControl || step == judge.AskFresh) && r.foundOut() {
+		return
+	}
 	switch step {
 	case judge.AskControl:
-		if f.Target.Accepted() && !f.Target.Fallback {
-			if f.AcceptAll = r.rememberedAcceptAll(); f.AcceptAll != 0 {
-				return // Somebody has found out since.
-			}
-		}
 		f.Control = r.extra(ctx, r.made(firstControl))
 	case judge.AskSecond:
 		f.Second = r.extra(ctx, r.made(secondControl))
 	case judge.AskFresh:
-		f.Fresh = r.extra(ctx, r.made(r.unheard()))
+		f.Fresh = r.extra(ctx, r.made(r.unheardOf()))
 	case judge.AskElsewhere:
 		f.Elsewhere = r.elsewhere(ctx)
 	case judge.AskPostmaster:

@@ -25,7 +25,7 @@ const (
 
 	// refusalWait is how long a row of a list waits for the site to refuse somebody by itself, before a made-up recipient is
 	// asked about: on the path of a list there is a next one nearly always.
-	refusalWait = 5 * time.Second
+	refusalWait = 250 * time.Millisecond
 
 	// maxPaths bounds the paths of which something is known.
 	maxPaths = 4096
@@ -58,7 +58,8 @@ type pathState struct {
 	refusers  [2]refuser // The domains that did, the last one first.
 	silenced  time.Time  // Not believed until then, unless it refuses somebody.
 
-	heard chan struct{} // Closed when it refuses somebody; nil if nobody waits for that.
+	heard  chan struct{} // Closed when it refuses somebody; nil if nobody waits for that.
+	tested chan struct{} // Closed when the one who finds out whether it still does is done; nil if there is none.
 }
 
 // A refuser is a domain that refuses unknown names.
@@ -71,17 +72,7 @@ type refuser struct {
 func (p *paths) refused(key pathKey, by refuser, at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.of[key]
-	if s == nil {
-		if p.of == nil {
-			p.of = map[pathKey]*pathState{}
-		}
-		if len(p.of) >= maxPaths {
-			p.makeRoom(at)
-		}
-		s = &pathState{}
-		p.of[key] = s
-	}
+	s := p.state(key, at)
 	s.refusedAt, s.silenced = later(s.refusedAt, at), time.Time{}
 	if s.refusers[0].domain != by.domain {
 		s.refusers[1] = s.refusers[0]
@@ -93,34 +84,75 @@ func (p *paths) refused(key pathKey, by refuser, at time.Time) {
 	}
 }
 
-// next returns what is closed when the path refuses somebody after a time; nil if it has.
-func (p *paths) next(key pathKey, after time.Time) <-chan struct{} {
+// listen returns what is closed when the path refuses somebody after a time; nil if it has.
+func (p *paths) listen(key pathKey, after time.Time) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.of[key]
-	switch {
-	case s == nil:
-		return make(chan struct{}) // Nothing is known of it; nobody will tell.
-	case s.refusedAt.After(after):
+	s := p.state(key, after)
+	if s.refusedAt.After(after) {
 		return nil
-	case s.heard == nil:
+	}
+	if s.heard == nil {
 		s.heard = make(chan struct{})
 	}
 	return s.heard
 }
 
-// makeRoom drops the paths that were silent for an hour, or any one if there are none. The caller holds p.mu.
+// test makes the caller the one who finds out whether the path still refuses anybody; or returns what is closed when
+// the one who does so is done.
+func (p *paths) test(key pathKey, now time.Time) (other <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.state(key, now)
+	if s.tested != nil {
+		return s.tested
+	}
+	s.tested = make(chan struct{})
+	return nil
+}
+
+// done is the end of what test began.
+func (p *paths) done(key pathKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.of[key]; s != nil && s.tested != nil {
+		close(s.tested)
+		s.tested = nil
+	}
+}
+
+// state finds or makes what is known of a path. The caller holds p.mu.
+func (p *paths) state(key pathKey, now time.Time) *pathState {
+	if s := p.of[key]; s != nil {
+		return s
+	}
+	if p.of == nil {
+		p.of = map[pathKey]*pathState{}
+	}
+	if len(p.of) >= maxPaths {
+		p.makeRoom(now)
+	}
+	s := &pathState{}
+	p.of[key] = s
+	return s
+}
+
+// makeRoom drops the paths that refused nobody for an hour, or any one if there are none, but none that somebody waits
+// for. The caller holds p.mu.
 func (p *paths) makeRoom(now time.Time) {
+	idle := func(s *pathState) bool { return s.heard == nil && s.tested == nil }
 	for key, s := range p.of {
-		if now.Sub(s.refusedAt) > silencedFor && !now.Before(s.silenced) {
+		if idle(s) && now.Sub(s.refusedAt) > silencedFor && !now.Before(s.silenced) {
 			delete(p.of, key)
 		}
 	}
-	for key := range p.of {
+	for key, s := range p.of {
 		if len(p.of) < maxPaths {
 			break
 		}
-		delete(p.of, key)
+		if idle(s) {
+			delete(p.of, key)
+		}
 	}
 }
 
@@ -128,14 +160,9 @@ func (p *paths) makeRoom(now time.Time) {
 func (p *paths) silence(key pathKey, now time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.of == nil {
-		p.of = map[pathKey]*pathState{}
-	}
-	if p.of[key] == nil {
-		p.of[key] = &pathState{}
-	}
-	p.of[key].silenced = now.Add(silencedFor)
-	return p.of[key].silenced
+	s := p.state(key, now)
+	s.silenced = now.Add(silencedFor)
+	return s.silenced
 }
 
 // look returns when the path last refused somebody, until when it is not believed, and a domain other than the given

@@ -82,6 +82,9 @@ func (r *run) ask(ctx context.Context, scout bool) judge.Decision {
 		}
 		r.weigh()
 	}
+	if r.tests {
+		r.v.paths.done(r.path())
+	}
 	d := judge.Decide(f)
 	if r.target.Failure == pool.FailCanceled {
 		d.Reason = interrupted(ctx)
@@ -165,41 +168,6 @@ func (r *run) weigh() {
 		t.Words = judge.Words(r.target.Reply.Code, r.target.Reply.Enhanced.String(), r.target.Reply.Text(), r.target.Recipient.Path)
 		f.Alike = r.alike(t.Words, now)
 	}
-}
-
-// weighAcceptance finds out whether an acceptance is to be believed.
-func (r *run) weighAcceptance(now time.Time) {
-	f := &r.facts
-	limit := suspectAfter
-	if r.provider != nil && r.provider.Quirks.SilentAccept {
-		limit = suspectSilent
-	}
-	refusedAt, silenced, other := r.v.paths.look(r.path(), r.domain())
-	f.Silenced = now.Before(silenced)
-	f.Suspected = f.Silenced || r.target.PathRefusals >= limit
-	f.RefusedSince = refusedAt.After(r.acceptedAt)
-	f.Alone = other.domain == ""
-}
-
-// listens waits for the site to refuse somebody by itself, if that spares what step would ask, and reports whether it did.
-func (r *run) listens(ctx context.Context, step judge.Step) bool {
-	proof := step == judge.AskElsewhere || step == judge.AskFresh && r.facts.AcceptAll == verdict.False
-	if class, _ := r.v.urgency(r.flight); !proof || class != pool.Bulk || r.listened {
-		return false
-	}
-	r.listened = true
-	heard := r.v.paths.next(r.path(), r.acceptedAt)
-	if heard == nil {
-		return true
-	}
-	timer := time.NewTimer(refusalWait)
-	defer timer.Stop()
-	select {
-	case <-heard:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return true
 }
 
 // alike reports whether the domain's recipients may all be refused in the same words.

@@ -37,7 +37,8 @@ type run struct {
 	target     pool.Outcome
 	last       pool.Outcome // Of a made-up recipient.
 	recalled   bool         // Postmaster and the made-up recipient were asked about a while ago.
-	listened   bool         // It has waited for the site to refuse somebody.
+	listened   int          // How often it has waited for the site to refuse somebody.
+	tests      bool         // It finds out whether the site still does, for all that want to know.
 	acceptedAt time.Time    // When somebody at the domain was last accepted.
 }
 

@@ -1,0 +1,59 @@
+package verify
+
+import (
+	"context"
+	"time"
+
+	"github.com/verimails/verimaild/pool"
+	"github.com/verimails/verimaild/verify/judge"
+	"github.com/verimails/verimaild/verify/verdict"
+)
+
+// listenRounds is how often a run waits for others to hear whether a site still refuses anybody, before it asks by itself.
+const listenRounds = 3
+
+// weighAcceptance finds out whether an acceptance is to be believed.
+func (r *run) weighAcceptance(now time.Time) {
+	f := &r.facts
+	limit := suspectAfter
+	if r.provider != nil && r.provider.Quirks.SilentAccept {
+		limit = suspectSilent
+	}
+	refusedAt, silenced, other := r.v.paths.look(r.path(), r.domain())
+	f.Silenced = now.Before(silenced)
+	f.Suspected = f.Silenced || r.target.PathRefusals >= limit
+	f.RefusedSince = refusedAt.After(r.acceptedAt)
+	f.Alone = other.domain == ""
+}
+
+// listens spares step if it only asks whether the site still refuses anybody, and somebody else finds that out: it waits
+// for that, and reports true when it has. A row of a list waits a little for the site to refuse another row, too.
+func (r *run) listens(ctx context.Context, step judge.Step) bool {
+	proof := step == judge.AskElsewhere || step == judge.AskFresh && r.facts.AcceptAll == verdict.False
+	if !proof || r.tests || r.listened >= listenRounds {
+		return false
+	}
+	heard := r.v.paths.listen(r.path(), r.acceptedAt)
+	if heard == nil {
+		return true
+	}
+	r.listened++
+	var tested <-chan struct{}
+	patience := refusalWait
+	if class, _ := r.v.urgency(r.flight); r.listened > 1 || class != pool.Bulk {
+		if tested = r.v.paths.test(r.path(), r.v.now()); tested == nil {
+			r.tests = true
+			return false
+		}
+		patience = scoutWait
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-heard:
+	case <-tested:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return true
+}
