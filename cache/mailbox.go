@@ -2,6 +2,7 @@ package cache
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/verimails/verimaild/verify/address"
@@ -18,7 +19,7 @@ func (c *Cache) Mailbox(a address.Address) (verdict.Mailbox, verdict.Freshness) 
 // mailbox looks a mailbox up without counting.
 func (c *Cache) mailbox(a address.Address) (m verdict.Mailbox, fromMemory bool, f verdict.Freshness) {
 	p := c.place(kindMailbox, a.Key(), a.Domain().ASCII())
-	rec := held[mailboxRecord](c, &p)
+	rec := c.heldMailbox(&p, a)
 	if fromMemory = rec != nil; !fromMemory {
 		rec = c.loadMailbox(&p, a)
 	}
@@ -98,7 +99,7 @@ func (c *Cache) PutMailbox(t Token, a address.Address, m verdict.Mailbox) error 
 func (c *Cache) putMailbox(t Token, a address.Address, m verdict.Mailbox) (again bool) {
 	p := c.place(kindMailbox, a.Key(), a.Domain().ASCII())
 	before := c.slot(p.hash).look()
-	old := held[mailboxRecord](c, &p)
+	old := c.heldMailbox(&p, a)
 	if old == nil {
 		old = c.loadMailbox(&p, a)
 	}
@@ -109,14 +110,34 @@ func (c *Cache) putMailbox(t Token, a address.Address, m verdict.Mailbox) (again
 		return false
 	}
 	value := packMailbox(&rec, a)
-	// Memory holds what the disk gives back, not what the caller may go on changing.
-	kept, err := unpackMailbox(value, a)
-	if err != nil {
-		c.bad(err) // It is as good as damaged: better not remembered than misremembered.
-		return false
-	}
 	key, ttl := c.hashes.mailbox(d, a), ages.mailboxAge(&rec.Mailbox).ttl(rec.CheckedAt, now)
-	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.mailboxes.TryPut(key, value, ttl) })
+	// Memory holds what the disk gives back, not what the caller may go on changing.
+	kept := &packedMailbox{value: value}
+	return c.commit(t, &p, before, kept, rec.size(), func() error { return c.mailboxes.TryPut(key, value, ttl) })
+}
+
+// A packedMailbox is a record as it is stored, which is unpacked when it is asked for: most of a list never are.
+type packedMailbox struct {
+	value []byte
+	once  sync.Once
+	rec   *mailboxRecord
+	err   error
+}
+
+// heldMailbox is the record in memory; nil if there is none that can be read.
+func (c *Cache) heldMailbox(p *place, a address.Address) *mailboxRecord {
+	if rec := held[mailboxRecord](c, p); rec != nil {
+		return rec
+	}
+	q := held[packedMailbox](c, p)
+	if q == nil {
+		return nil
+	}
+	q.once.Do(func() { q.rec, q.err = unpackMailbox(q.value, a) })
+	if q.err != nil {
+		c.bad(q.err)
+	}
+	return q.rec
 }
 
 // settleMailbox decides what is remembered after an answer. It is pure. changed is false if that is what was

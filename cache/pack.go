@@ -24,9 +24,16 @@ var dictionary1 []byte
 // dictionary is dictionary1 ready for use.
 var dictionary = s2.MakeDict(dictionary1, nil)
 
+// small is the size of a body up to which packing it tighter is worth its time: that of most without a dialogue.
+const small = 512
+
 // pack appends the stored value of a body to dst.
 func pack(dst, body []byte) []byte {
-	block := dictionary.EncodeBetter(nil, body)
+	encode := dictionary.Encode
+	if len(body) <= small {
+		encode = dictionary.EncodeBetter
+	}
+	block := encode(nil, body)
 	if len(block) < len(body) {
 		return append(append(dst, packed1), block...)
 	}
