@@ -93,17 +93,22 @@ func (s *session) retire() {
 	s.wakeUp()
 	s.retiring, s.parting = true, true
 	s.lane.path.parting++
-	s.lane.path.pool.parting++
 }
 
-// makeWay ends the session that has lingered for the longest, if some path waits for a place and no session is on its
-// way out for it yet. Sites that are asked often so keep theirs.
+// makeWay has sessions that linger end for the paths that wait for a place, the longest first, and one for each path.
+// Sites that are asked often so keep theirs.
 func (p *Pool) makeWay() {
-	if p.starved.len() <= p.parting {
-		return
-	}
-	if s := p.idle.oldest(p.inTheWayOf(p.starved.front())); s != nil {
-		s.retire()
+	for _, pa := range p.starved.all() {
+		if p.idle.l.Len() == 0 {
+			return
+		}
+		if pa.promised {
+			continue
+		}
+		if s := p.idle.oldest(p.inTheWayOf(pa)); s != nil {
+			s.retire()
+			s.promisedTo, pa.promised = pa, true
+		}
 	}
 }
 

@@ -31,9 +31,7 @@ func (p *Pool) place(la *lane) bool {
 	}
 	pa.starved = true
 	p.starved.push(pa)
-	if s := p.idle.oldest(p.inTheWayOf(pa)); s != nil {
-		s.retire()
-	}
+	p.makeWay()
 	return false
 }
 
@@ -111,17 +109,20 @@ func (p *Pool) release(s *session) {
 	la.busy--
 	if s.parting {
 		pa.parting--
-		p.parting--
 	}
 	if v := pa.site.across; v != nil {
 		v.sessions--
 	}
 	pa.testing = false
+	if to := s.promisedTo; to != nil {
+		to.promised = false
+	}
 	if pa.source.sessions < 0 || p.sessions < 0 || pa.open < 0 || la.open < 0 || la.busy < 0 || pa.parting < 0 {
 		panic("pool: a session was released twice")
 	}
 	if p.starved.len() > 0 {
 		p.feed()
+		p.makeWay()
 	}
 	pa.advance()
 	pa.forget()

@@ -86,7 +86,6 @@ type Pool struct {
 	sites    map[string]*site
 	sessions int                       // Open or being opened.
 	idle     idleList                  // Sessions that linger, the longest first.
-	parting  int                       // Sessions that were told to end while they lingered, and have not yet.
 	starved  fifo[*path]               // Paths that wait for a session's place.
 	across   map[string]*providerState // By provider id.
 	apps     apps

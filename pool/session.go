@@ -34,6 +34,7 @@ type session struct {
 	single       bool     // Asks about one recipient at a time: one of several was refused by our own checks.
 	retiring     bool     // Takes no more work.
 	parting      bool     // Was told to end while it lingered.
+	promisedTo   *path    // Which waits for its place; nil if it ends for another reason.
 	cut          bool     // A command was on its way when the pool was halted.
 
 	place  *list.Element // In Pool.idle; nil while it is busy.

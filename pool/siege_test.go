@@ -163,3 +163,197 @@ func TestHeldAllowanceTurnsNobodyAway(t *testing.T) {
 		}
 	})
 }
+
+// Two transactions of one write that are refused are one refusal, and cost one quarter of an hour.
+func TestOneRefusalOpensABreakerOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, oneHost(mailworld.Host{}), func(o *pool.Options) {
+			o.Limits = unpaced()
+			o.Limits.RecipientsPerTransaction = new(1)
+		})
+		r.want(r.ask(r.hosts("mx.a.test"), "ada@a.test")[0], reply.Accepted)
+		time.Sleep(time.Minute)
+		r.change(func(h *mailworld.Host) {
+			h.Replies = map[string]mailworld.Reply{"MAIL": mailworld.Say(554, "5.7.1 blocked using zen.spamhaus.org")}
+		})
+		for _, o := range r.ask(r.hosts("mx.a.test"), "ada@a.test", "bob@a.test", "cleo@a.test") {
+			r.want(o, reply.SourceBlocked)
+			if wait := time.Until(o.RetryAt); wait > 15*time.Minute || wait < 14*time.Minute {
+				t.Errorf("RetryAt is %v ahead, want a quarter of an hour", wait)
+			}
+		}
+		if n := len(r.pool.Egress("", 10).Refusals); n != 1 {
+			t.Errorf("%d refusals are shown, want 1", n)
+		}
+	})
+}
+
+// change changes the only host from the next session on.
+func (r *rig) change(f func(*mailworld.Host)) {
+	r.t.Helper()
+	if err := r.world.Change("mx.a.test", f); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// A session that is welcomed back, and dies in the same breath, was welcomed back.
+func TestSessionThatDiesAfterItsTest(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, oneHost(mailworld.Host{Replies: map[string]mailworld.Reply{"MAIL": mailworld.Say(554, "5.7.1 blocked")}}), nil)
+		first := r.ask(r.hosts("mx.a.test"), "ada@a.test")[0]
+		time.Sleep(time.Until(first.RetryAt) + time.Second)
+		r.change(func(h *mailworld.Host) {
+			h.Replies, h.Glitches = nil, []mailworld.Glitch{{On: "RSET", Do: mailworld.DoClose}}
+		})
+		r.want(r.ask(r.hosts("mx.a.test"), "bob@a.test")[0], reply.Accepted)
+	})
+}
+
+// The end of the pool in the middle of a test is nobody's refusal: after the restart the test is due again.
+func TestCloseDuringATestIsNoRefusal(t *testing.T) {
+	dir := t.TempDir() + "/state"
+	var due time.Time
+	bubble(t, func(t *testing.T) {
+		blocks := mailworld.Host{Replies: map[string]mailworld.Reply{"MAIL": mailworld.Say(554, "5.7.1 blocked")}}
+		r := newRig(t, oneHost(blocks), func(o *pool.Options) { o.State = openState(t, dir) })
+		due = r.ask(r.hosts("mx.a.test"), "ada@a.test")[0].RetryAt
+		time.Sleep(time.Until(due) + time.Second)
+		r.change(func(h *mailworld.Host) {
+			h.Replies, h.Slow = nil, map[string]time.Duration{"MAIL": 20 * time.Second}
+		})
+		out := r.later("bob@a.test", nil)
+		time.Sleep(5 * time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := r.pool.Close(ctx); err == nil {
+			t.Error("Close() = nil, want it cut short")
+		}
+		r.wantFailure(<-out, pool.FailClosed)
+	})
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, oneHost(mailworld.Host{}), func(o *pool.Options) { o.State = openState(t, dir) })
+		time.Sleep(time.Until(due) + time.Minute)
+		r.want(r.ask(r.hosts("mx.a.test"), "bob@a.test")[0], reply.Accepted)
+	})
+}
+
+// Work that moves to a source that the site has refused is told so, and does not wait for that to be over.
+func TestMovedWorkIsToldOfARefusal(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		block := mailworld.Block{At: mailworld.AtMAIL, Sources: []int{0}, Reply: mailworld.Say(554, "5.7.1 blocked using zen.spamhaus.org")}
+		slow := mailworld.Host{Blocks: []mailworld.Block{block}, Slow: map[string]time.Duration{"RCPT": 3 * time.Second}}
+		r := newRig(t, oneHost(slow), func(o *pool.Options) {
+			fleet(2)(o)
+			o.Limits.Sessions, o.Limits.RecipientsPerTransaction = new(1), new(1)
+		})
+		r.want(r.request("ada@a.test", pinned("a")), reply.SourceBlocked)
+		var outs []<-chan pool.Outcome
+		for i := range 4 {
+			outs = append(outs, r.later(fmt.Sprintf("no%d@a.test", i), nil))
+		}
+		time.Sleep(time.Second)
+		if err := r.pool.Fitness("b", "port 25 is closed"); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for _, o := range outs {
+			<-o
+		}
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("it took %v until all had an answer", took)
+		}
+	})
+}
+
+// A server that ends a session for its own reasons has said nothing about refusals, and the hour goes on.
+func TestFarewellsSpendNoBudget(t *testing.T) {
+	for name, text := range map[string]string{
+		"going down": "421 4.3.2 going down\r\n", "no reason": "421 bye\r\n", "too many in this session": "421 4.7.0 too many recipients\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, oneHost(mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Nth: 2, Do: mailworld.DoSay, Text: text}}}), nil)
+				began := time.Now()
+				for _, o := range r.ask(r.hosts("mx.a.test"), "nobody@a.test", "ada@a.test", "bob@a.test", "cleo@a.test") {
+					if o.Failure == pool.FailNone && o.Meaning.Class == reply.NoSuchMailbox != (o.Recipient.Path == "nobody@a.test") {
+						t.Errorf("%s: %s", o.Recipient.Path, o.Reply)
+					}
+				}
+				if took := time.Since(began); took > 5*time.Minute {
+					t.Errorf("four questions took %v", took)
+				}
+				if e := r.pool.Egress("", 1); len(e.Sites) > 0 && e.Sites[0].Learned.Refusals != 0 {
+					t.Errorf("learned that %d refusals are borne, which nobody said", e.Sites[0].Learned.Refusals)
+				}
+			})
+		})
+	}
+}
+
+// One who counts errors is believed: the hour's refusals are spent, and the next session makes fewer.
+func TestScenario07ForcedTooManyErrors(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, tagged(mailworld.Host{Limits: mailworld.Limits{HardErrors: mailworld.Limit{N: 2}}}), func(o *pool.Options) {
+			o.Limits = unpaced()
+			o.Limits.RefusalsPerHour, o.Limits.RecipientsPerTransaction = new(15), new(1)
+		})
+		for _, path := range []string{"nobody1@a.test", "nobody2@a.test"} {
+			r.want(r.ask(r.hosts("mx.a.test"), path)[0], reply.NoSuchMailbox)
+		}
+		began := time.Now()
+		r.want(r.ask(r.hosts("mx.a.test"), "ada+1@a.test")[0], reply.Accepted)
+		if waited := time.Since(began); waited < 50*time.Minute {
+			t.Errorf("it was asked again after %v, want the hour to be over", waited)
+		}
+		if got := r.pool.Egress("", 1).Sites[0].Learned.Refusals; got != 1 {
+			t.Errorf("learned refusals = %d, want 1: at the second it was enough", got)
+		}
+	})
+}
+
+// Postscreen has every stranger come back once: all who were asked about on the first session, not one of them.
+func TestPostscreenPutsOffAWholeSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, oneHost(mailworld.Host{}), func(o *pool.Options) { o.Limits = unpaced() })
+		r.change(func(h *mailworld.Host) {
+			h.Replies = map[string]mailworld.Reply{"RCPT": mailworld.Say(450, "4.3.2 Service currently unavailable")}
+		})
+		done := make(chan []pool.Outcome)
+		go func() { done <- r.ask(r.hosts("mx.a.test"), "ada@a.test", "bob@a.test", "nobody@a.test") }()
+		time.Sleep(70 * time.Millisecond)
+		r.change(func(h *mailworld.Host) { h.Replies = nil })
+		out := <-done
+		r.want(out[0], reply.Accepted)
+		r.want(out[1], reply.Accepted)
+		r.want(out[2], reply.NoSuchMailbox)
+		r.wantSessions("mx.a.test", 2)
+		if s := r.world.Sessions("mx.a.test"); !s[0].Quit {
+			t.Error("the first session did not end with QUIT")
+		}
+	})
+}
+
+func TestScenario42VerificationInProgress(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		busy := mailworld.Say(421, "4.1.1 <{rcpt}>: Recipient verification in progress")
+		spec := oneHost(mailworld.Host{})
+		spec.Domains[0].Rcpt = mailworld.InTurn(busy, mailworld.Say(250, "2.1.5 Ok"))
+		r := newRig(t, spec, func(o *pool.Options) { fleet(2)(o) })
+		o := r.request("x@a.test", nil)
+		r.want(o, reply.TemporaryFailure)
+		if o.Meaning.Retry != time.Minute {
+			t.Errorf("Retry = %v, want a minute", o.Meaning.Retry)
+		}
+		r.wantAskedAtMost(1)
+		e := r.pool.Egress("", 1)
+		if len(e.Refusals) != 0 || len(e.Sites) > 0 && e.Sites[0].Paths[0].State != "closed" {
+			t.Errorf("it was taken for a failure of the path: %+v", e)
+		}
+		time.Sleep(o.Meaning.Retry)
+		again := r.request("x@a.test", pinned(o.Source))
+		r.want(again, reply.Accepted)
+		if again.Source != o.Source {
+			t.Errorf("asked from %s, want %s again", again.Source, o.Source)
+		}
+	})
+}

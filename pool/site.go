@@ -30,14 +30,15 @@ type site struct {
 
 // A path is a source at a site: what limits count. Guarded by Pool.mu.
 type path struct {
-	pool    *Pool
-	site    *site
-	source  *sourceState
-	lanes   []*lane // Nearly always one; the one that was given a session last is last.
-	open    int     // Sessions that exist, lingering and being opened included.
-	parting int     // Of those, the ones that were told to end while they lingered.
-	starved bool    // Waits in Pool.starved.
-	pace    pace
+	pool     *Pool
+	site     *site
+	source   *sourceState
+	lanes    []*lane // Nearly always one; the one that was given a session last is last.
+	open     int     // Sessions that exist, lingering and being opened included.
+	parting  int     // Of those, the ones that were told to end while they lingered.
+	starved  bool    // Waits in Pool.starved.
+	promised bool    // A session that lingered is on its way out for its sake.
+	pace     pace
 
 	conduct
 
