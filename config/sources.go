@@ -13,7 +13,9 @@ func (k *checker) sources() {
 	names := map[string]string{}
 	seen := sourceAddrs{k: k, owner: map[netip.Addr]string{}}
 	proxies := map[string]string{}
+	idle := len(k.c.Egress.Sources) > 0
 	for i, s := range k.c.Egress.Sources {
+		idle = idle && s.Weight != nil && *s.Weight == 0
 		path := index("egress.sources", i)
 		k.name(path, s.Name, names)
 		if !s.IPv4.IsValid() && !s.IPv6.IsValid() && s.Proxy == "" &&
@@ -28,6 +30,9 @@ func (k *checker) sources() {
 		if s.EHLO != "" && !isEHLO(s.EHLO) {
 			k.fault(path+".ehlo", "%s is not a full name such as a.egress.example.net, or an address literal such as [192.0.2.10]", quote(s.EHLO))
 		}
+	}
+	if idle && !k.faulty("egress.sources") {
+		k.fault("egress.sources", "has no source with a weight above 0, so that nobody could be asked")
 	}
 }
 

@@ -39,7 +39,9 @@ func (d denial) outcome(now time.Time) Outcome {
 // so that they seldom move anything.
 //
 // Where no source may ask just now, one that is back in time is chosen all the same: what it is to ask waits for it.
-func (p *Pool) choose(w want) (*sourceState, denial) {
+//
+// The second result is the domain's home: the source that asks for it when all is well; nil if it has none.
+func (p *Pool) choose(w want) (source, home *sourceState, none denial) {
 	c := choice{want: w, now: time.Now(), hash: xxhash.Sum64String(w.domain)}
 	if slices.ContainsFunc(p.sources, (*sourceState).warms) {
 		c.provider, _ = provider.Match(hostNames(w.hosts))
@@ -51,11 +53,11 @@ func (p *Pool) choose(w want) (*sourceState, denial) {
 	}
 	switch {
 	case c.ready.source != nil:
-		return c.ready.source, denial{}
+		return c.ready.source, c.home.source, denial{}
 	case c.resting.source != nil:
-		return c.resting.source, denial{}
+		return c.resting.source, c.home.source, denial{}
 	}
-	return nil, c.denial()
+	return nil, c.home.source, c.denial()
 }
 
 // A choice is one under way.
@@ -65,6 +67,7 @@ type choice struct {
 	hash     uint64
 	provider *provider.Provider // Only looked up where it matters.
 
+	home    candidate // The best, by what the operator says alone.
 	ready   candidate // The best that may ask now.
 	resting candidate // The best that may ask before the deadline.
 	spent   bool      // Some could but for their warm-up.
@@ -88,8 +91,13 @@ func (c *candidate) offer(s *sourceState, score float64) {
 func (c *choice) consider(s *sourceState) {
 	pinned := c.pinned != ""
 	weight := s.share()
+	if !s.reaches(c.hosts) {
+		return
+	}
+	if pinned || weight > 0 {
+		c.home.offer(s, s.score(c.hash, max(weight, least)))
+	}
 	switch {
-	case !s.reaches(c.hosts):
 	case s.unfit != "":
 		c.out = "source " + s.Name + " is not fit: " + s.unfit
 	case !pinned && s.drained:

@@ -14,6 +14,7 @@ type duty struct {
 	suspendedUntil time.Time // It could not be used: its address could not be bound, or its proxy failed.
 	suspendedWhy   string
 	suspensions    int    // In a row, for the same fault.
+	leaving        bool   // What waits has not been handed on yet.
 	resting        bool   // What waits has not been told yet that the suspension is over.
 	drained        bool   // By the operator: it takes no new domains.
 	unfit          string // Why, by the word of a preflight; "" if it is fit.
@@ -35,6 +36,9 @@ func (s *sourceState) works(now time.Time) bool { return !s.gone && s.unfit == "
 // out reports whether what waits for the source has to go elsewhere, if it can.
 func (s *sourceState) out(now time.Time) bool { return s.drained || !s.works(now) }
 
+// fit is the standing of a source that nothing is wrong with.
+const fit = "fit"
+
 // standing is in a word whether the source is fit, why it is not, and until when; zero if nobody knows.
 func (s *sourceState) standing(now time.Time) (state, why string, until time.Time) {
 	switch {
@@ -51,7 +55,7 @@ func (s *sourceState) standing(now time.Time) (state, why string, until time.Tim
 	case s.mayAsk(nil, now) <= 0:
 		return "spent", "it is being warmed up, and has asked enough for today", nextDay(now)
 	default:
-		return "fit", "", time.Time{}
+		return fit, "", time.Time{}
 	}
 }
 
@@ -81,7 +85,8 @@ func (p *Pool) suspend(src *sourceState, why string) {
 
 // rest lets a source rest until then.
 func (p *Pool) rest(src *sourceState, until time.Time, why string) {
-	src.suspendedUntil, src.suspendedWhy, src.resting = until, why, true
+	src.suspendedUntil, src.suspendedWhy = until, why
+	src.leaving, src.resting = true, true
 	p.nudge()
 }
 
@@ -199,7 +204,7 @@ func (p *Pool) Trouble() string {
 	trouble := ""
 	for _, s := range p.sources {
 		state, why, _ := s.standing(now)
-		if state == "fit" || state == "spent" {
+		if state == fit || state == "spent" {
 			return ""
 		}
 		trouble = fmt.Sprintf("source %s is %s: %s", s.Name, state, why)

@@ -58,6 +58,7 @@ type page struct {
 func (p *Pool) tend(ctx context.Context) time.Duration {
 	p.mu.Lock()
 	now := time.Now()
+	p.handOn(now)
 	p.readmit(now)
 	p.overflow(now)
 	pages, waiting := p.pages(now), p.keeper.waiting
@@ -149,6 +150,24 @@ func (pg *page) lifetime() time.Duration {
 		return 0
 	}
 	return 60 * 24 * time.Hour
+}
+
+// handOn has other sources take over what waits for those that were suspended.
+func (p *Pool) handOn(now time.Time) {
+	left := false
+	for _, s := range p.sources {
+		left = left || s.leaving
+		s.leaving = false
+	}
+	if !left {
+		return
+	}
+	for _, pa := range p.paths() {
+		if pa.source.out(now) && pa.waiting() > 0 {
+			pa.move(outOfUse)
+			pa.forget()
+		}
+	}
 }
 
 // readmit lets those try again whose suspension is over.

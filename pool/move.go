@@ -25,11 +25,34 @@ func (pa *path) move(why string) {
 	}
 }
 
+// staysHome is the domain's home in place of src where that has been refused at s and may ask: what it lost elsewhere by that
+// is not to be asked from another source here.
+func (s *site) staysHome(src, home *sourceState) *sourceState {
+	at := s.paths[home]
+	if home == src || at == nil || !at.breaker.Opened && !at.breaker.Tried {
+		return src
+	}
+	if state, _, _ := home.standing(time.Now()); state != fit {
+		return src
+	}
+	return home
+}
+
+// refusedAt is what the site has said to a domain's home, if that is why it is not asked: no other source is tried in
+// its place. Nil if it has said nothing.
+func (pa *path) refusedAt(home *sourceState, now time.Duration, rcpt string) *Outcome {
+	at := pa.site.paths[home]
+	if at == nil || at == pa {
+		return nil
+	}
+	return at.refused(now, rcpt)
+}
+
 // hand queues a probe's waiter at the path of the source that may ask for it now, and returns the lane: the same one
 // again, where it has to wait for the source. It is nil if no source may ask in time.
 func (la *lane) hand(pr *probe, w waiter, why string) *lane {
 	pa := la.path
-	src, none := pa.pool.choose(want{domain: pr.domain.name, hosts: la.hosts, pinned: w.pinned, deadline: w.call.deadline})
+	src, _, none := pa.pool.choose(want{domain: pr.domain.name, hosts: la.hosts, pinned: w.pinned, deadline: w.call.deadline})
 	if src == nil {
 		o := none.outcome(time.Now())
 		if none.failure == FailNoSource {

@@ -225,19 +225,24 @@ func (p *Pool) enqueue(req *Request, to destination, c *call) {
 		c.fail(FailClosed, stopping)
 		return
 	}
-	src, none := p.choose(want{domain: req.Domain, hosts: req.Hosts, pinned: req.Source, deadline: req.Deadline})
+	src, home, none := p.choose(want{domain: req.Domain, hosts: req.Hosts, pinned: req.Source, deadline: req.Deadline})
 	if src == nil {
 		c.deny(none)
 		return
 	}
 	c.deadline = req.Deadline
-	pa := p.siteOf(to.site, req.Domain).path(src)
+	at := p.siteOf(to.site, req.Domain)
+	pa := at.path(at.staysHome(src, home))
 	la := pa.lane(to.lane)
 	la.hosts = req.Hosts
 	c.probes = make([]*probe, len(req.Recipients))
 	now := p.now()
 	for i := range req.Recipients {
 		rcpt := &req.Recipients[i]
+		if o := pa.refusedAt(home, now, rcpt.Path); o != nil {
+			c.turnAway(i, o, pa.site.paths[home])
+			continue
+		}
 		if o := pa.turnedAway(now, la, req, rcpt); o != nil {
 			c.turnAway(i, o, pa)
 			continue

@@ -1,6 +1,9 @@
 package pool
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // unconfigured is why a source that is gone cannot be used.
 const unconfigured = "it is no longer configured"
@@ -18,8 +21,11 @@ func (p *Pool) Reload(opts Options) error {
 	p.restoreSources(before)
 	p.feed()
 	for _, pa := range p.paths() {
-		if pa.source.gone {
+		switch {
+		case pa.source.gone:
 			pa.vacate(unconfigured)
+		case pa.source.out(time.Now()): // There may be another one now.
+			pa.move(outOfUse)
 		}
 		pa.advance()
 		pa.forget()

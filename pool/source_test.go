@@ -271,3 +271,72 @@ func TestSourceWeights(t *testing.T) {
 		}
 	})
 }
+
+// TestRefusalIsNotShoppedAround: a source that was refused loses domains to others, but not where it was refused.
+func TestRefusalIsNotShoppedAround(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		spec := oneHost(mailworld.Host{})
+		blocked := mailworld.Say(554, "5.7.1 Service unavailable; Client host blocked using zen.spamhaus.org")
+		spec.Hosts = append(spec.Hosts, mailworld.Host{Name: "mx.b.test", Replies: map[string]mailworld.Reply{"MAIL": blocked}})
+		r := newRig(t, spec, fleet(2))
+		const domains = 60
+		_, homes := shares(r, domains)
+		asked := 0
+		for i, home := range homes {
+			if home != "a" {
+				continue
+			}
+			asked++
+			o := r.request("ada@a.test", func(q *pool.Request) { q.Domain, q.Hosts = fmt.Sprintf("d%d.test", i), r.hosts("mx.b.test") })
+			if r.want(o, reply.SourceBlocked); o.Source != "a" {
+				t.Errorf("domain %d: the answer is what source %s was told, want a", i, o.Source)
+			}
+		}
+		if n := len(r.world.Sessions("mx.b.test")); n != 1 || asked < 10 {
+			t.Errorf("%d sessions for %d domains, want one that was refused", n, asked)
+		}
+		if h := r.source("a").Health; h >= 1 {
+			t.Errorf("health of a = %v, want less than 1", h)
+		}
+		_, after := shares(r, domains)
+		moved := 0
+		for i := range homes {
+			if homes[i] != after[i] {
+				moved++
+			}
+		}
+		if moved == 0 || moved > domains/2 {
+			t.Errorf("elsewhere %d of %d domains moved, want some", moved, domains)
+		}
+	})
+}
+
+// TestSuspensionHandsOn: what waits at other sites moves as well, when a source is found to have lost its address.
+func TestSuspensionHandsOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		spec := oneHost(mailworld.Host{Slow: map[string]time.Duration{"RCPT": 10 * time.Second}})
+		spec.Hosts = append(spec.Hosts, mailworld.Host{Name: "mx.b.test"})
+		r := newRig(t, spec, func(o *pool.Options) {
+			fleet(2)(o)
+			o.Limits.Sessions, o.Limits.RecipientsPerTransaction, o.Limits.RefusalsPerSession = new(1), new(1), new(1)
+		})
+		home := r.request("ada@a.test", nil).Source
+		var outs []<-chan pool.Outcome
+		for i := range 5 {
+			outs = append(outs, r.later(fmt.Sprintf("no%d@a.test", i), nil))
+		}
+		time.Sleep(time.Second)
+		r.world.Unplug(r.world.SourceAddr(int(home[0]-'a')), true)
+		other := r.request("ada@a.test", func(q *pool.Request) { q.Hosts = r.hosts("mx.b.test") }) // Finds out.
+		if other.Source == home {
+			t.Fatalf("source = %s, which has lost its address", other.Source)
+		}
+		start := time.Now()
+		for _, o := range outs {
+			r.want(<-o, reply.NoSuchMailbox)
+		}
+		if took := time.Since(start); took > time.Minute {
+			t.Errorf("the others took %v, want them asked from the other source", took)
+		}
+	})
+}
