@@ -28,16 +28,16 @@ func (s *session) open(ctx context.Context) bool {
 	}
 	a := newAttempt(la.path, &opts, hosts)
 	for _, t := range a.ordered(targets(hosts, a.dialable)) {
-		if !a.wants(t) || a.rests(t) {
+		if !a.wants(t) || a.rests(t) || !a.may() {
 			continue
 		}
-		err := s.try(ctx, &opts, t)
-		if _, silent := errors.AsType[*dialError](err); !silent {
-			a.connected(t)
-		}
+		err := s.try(ctx, &opts, a, t)
 		if err == nil {
-			s.reached()
+			s.reached(a)
 			return true
+		}
+		if errors.Is(err, errOneTooMany) {
+			return false // Who waits goes on waiting, until there is room for one more.
 		}
 		a.failed(t, err)
 	}
@@ -50,29 +50,36 @@ func (s *session) open(ctx context.Context) bool {
 	return false
 }
 
+// errOneTooMany says that another connection to the site would be one more than its limits allow just now.
+var errOneTooMany = errors.New("pool: the sessions of this hour are used up")
+
 // try opens a session at one address; once more, in clear, where TLS broke.
-func (s *session) try(ctx context.Context, opts *Options, t target) error {
+func (s *session) try(ctx context.Context, opts *Options, a *attempt, t target) error {
 	p := s.lane.path.pool
 	policy := opts.TLS
 	if policy == smtp.TLSOpportunistic && p.known(t.host, brokenTLS) {
 		policy = smtp.TLSNever
 	}
-	err := s.connect(ctx, opts, t, policy)
+	err := s.connect(ctx, opts, a, t, policy)
 	if e, ok := errors.AsType[*smtp.Error](err); ok && e.Kind == smtp.KindTLS && policy == smtp.TLSOpportunistic {
 		p.learn(t.host, brokenTLS)
-		return s.connect(ctx, opts, t, smtp.TLSNever)
+		if !s.lane.path.oneMore() {
+			return errOneTooMany
+		}
+		return s.connect(ctx, opts, a, t, smtp.TLSNever)
 	}
 	return err
 }
 
 // connect dials t and takes the session through its opening. The error is a *dialError or an *smtp.Error.
-func (s *session) connect(ctx context.Context, opts *Options, t target, tls smtp.TLSPolicy) error {
+func (s *session) connect(ctx context.Context, opts *Options, a *attempt, t target, tls smtp.TLSPolicy) error {
 	p := s.lane.path.pool
 	start := time.Now()
 	nc, err := s.dial(ctx, opts, t)
 	if err != nil {
 		return err
 	}
+	a.connected(t)
 	opts.took(PhaseConnect, start)
 	start = time.Now()
 	lockStep := p.known(t.host, brokenPipelining)
@@ -139,8 +146,10 @@ type attempt struct {
 	noMail   int     // Hosts that said that they take no mail at all.
 	final    bool    // Another host is not asked: the word was about us.
 	unbound  bool    // The source's address could not be bound, or its proxy failed.
+	spoke    int      // Connections that stood.
 	lost     []target
 	silent   []silence
+	shunned  []netip.Addr // Of hosts whose greeting refused us.
 	resting  time.Duration // When the first of the routes that were left alone may be tried again; 0 if none was.
 }
 
@@ -209,6 +218,7 @@ func (a *attempt) connected(t target) {
 	p := a.path.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	a.spoke++
 	p.connected(a.path.source)
 	a.path.source.reached(t, a.lost, time.Now())
 }
@@ -217,6 +227,9 @@ func (a *attempt) connected(t target) {
 func (a *attempt) wants(t target) bool {
 	return !a.final && a.sessions < maxSessions && t.host != a.heard
 }
+
+// may reports whether one more connection may be made. The first that stands has its place; the receiver counts each.
+func (a *attempt) may() bool { return a.spoke == 0 || a.path.oneMore() }
 
 // rests reports whether the route to t has failed so often that it is left alone for now.
 func (a *attempt) rests(t target) bool {
@@ -235,6 +248,9 @@ func (a *attempt) rests(t target) bool {
 		o.Failure = FailConnectTimeout
 	}
 	o.Detail = fmt.Sprintf("connect to %s [%v] has failed %d times in a row; it is left alone for a while", t.host, t.addr, rec.failures)
+	if rec.shunned {
+		o.Detail = fmt.Sprintf("%s [%v] has refused us with its greeting; it is left alone for a while", t.host, t.addr)
+	}
 	a.note(saysNetwork, o)
 	return true
 }
@@ -255,8 +271,9 @@ func (a *attempt) failed(t target, err error) {
 	}
 	a.sessions++
 	o.Failure = failures[e.Kind]
-	if o.Failure == FailTimeout && o.Stage == smtp.StageConnect {
+	if o.Failure == FailTimeout && o.Stage == smtp.StageConnect { // It takes connections and says nothing.
 		o.Failure = FailConnectTimeout
+		a.silent = append(a.silent, silence{o.IP, true})
 	}
 	a.note(saysBroken, o)
 }
@@ -292,6 +309,9 @@ func (a *attempt) refused(e *smtp.Error, o Outcome) {
 		return
 	}
 	a.sessions++
+	if o.Stage == smtp.StageConnect && o.Reply.Code >= 500 {
+		a.shunned = append(a.shunned, o.IP)
+	}
 	// A greeting is this host's word only, RFC 5321 §4.3.1; what comes after it is about us.
 	a.final = o.Stage != smtp.StageConnect
 	a.note(saysReply, o)
@@ -320,13 +340,28 @@ func (a *attempt) muted() bool {
 	return !refused && (a.weight == saysNetwork || a.weight == saysLocal && !a.unbound)
 }
 
-// reached notes that the session is open: the way to its host is free.
-func (s *session) reached() {
+// reached notes that the session is open: the way to its host is free. What failed before it was not this host's fault.
+func (s *session) reached(a *attempt) {
 	p := s.lane.path.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.routes, route{s.lane.path.source, s.ip})
 	p.dialled(s.lane.path.site.key, false)
+	a.fault()
+	for _, ip := range a.shunned { // Another host of the site takes us; this one is not bothered again soon.
+		p.routes.shun(route{a.path.source, ip}, p.now())
+	}
+}
+
+// fault holds against routes what failed on them.
+func (a *attempt) fault() {
+	p := a.path.pool
+	if p.opts.Forgiving {
+		return
+	}
+	for _, s := range a.silent {
+		p.routes.failed(route{a.path.source, s.to}, p.now(), s.timedOut)
+	}
 }
 
 // unreachable settles what waits in a lane whose hosts gave it no session.
@@ -342,10 +377,8 @@ func (la *lane) unreachable(a *attempt) {
 		return // It is this host; who waits goes on waiting, once.
 	}
 	la.spared = false
-	for _, s := range a.silent {
-		if !ours && !p.opts.Forgiving {
-			p.routes.failed(route{pa.source, s.to}, p.now(), s.timedOut)
-		}
+	if !ours {
+		a.fault()
 	}
 	o := a.result()
 	if a.resting > 0 && o.Failure != FailNone {

@@ -98,6 +98,28 @@ func (pa *path) dialed(now time.Duration) {
 	}
 }
 
+// oneMore books another connection of a session that is being opened, and reports whether the limits of an hour allow it:
+// receivers count what is broken off too. The time between dials is not for these, who replace one another.
+func (pa *path) oneMore() bool {
+	p, l, v := pa.pool, &pa.site.limits, pa.site.across
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if reached(pa.openings.Spent(now), l.SessionsPerHour) || v != nil && reached(v.openings.Spent(now), v.limits.SessionsPerHour) {
+		return false
+	}
+	if l.SessionsPerHour > 0 {
+		pa.openings.Add(now, 1)
+	}
+	if v != nil {
+		v.openings.Add(now, 1)
+	}
+	pa.touch()
+	pa.source.dials.Take(now, float64(p.opts.SourceLimits.DialsPerMinute), 1)
+	p.dials.Take(now, 60*float64(p.opts.DialsPerSecond), 1)
+	return true
+}
+
 // release gives back what place reserved. Who has waited for a place comes before the session's own path.
 func (p *Pool) release(s *session) {
 	la := s.lane

@@ -19,6 +19,7 @@ type routeRecord struct {
 	last     time.Duration // When the last one was.
 	until    time.Duration // It is not tried before.
 	timedOut bool          // The last one was a timeout.
+	shunned  bool          // It was connected over, and its host would not have us.
 }
 
 // routes are those that have failed. Guarded by Pool.mu.
@@ -35,7 +36,7 @@ func (rs routes) failed(r route, now time.Duration, timedOut bool) {
 		rs.sweep(now)
 	}
 	rec := rs[r]
-	if rec == nil || now-rec.last > routeMemory {
+	if rec == nil || rec.shunned || now-rec.last > routeMemory {
 		rec = &routeRecord{}
 		rs[r] = rec
 	}
@@ -43,6 +44,15 @@ func (rs routes) failed(r route, now time.Duration, timedOut bool) {
 	rec.last = now
 	rec.timedOut = timedOut
 	rec.until = now + budget.Penalty(rec.failures, timedOut)
+}
+
+// shun leaves a route alone whose host greeted us with a refusal, while another host of its site did not.
+func (rs routes) shun(r route, now time.Duration) {
+	const while = time.Hour
+	if len(rs) >= mostRoutes {
+		rs.sweep(now)
+	}
+	rs[r] = &routeRecord{last: now, until: now + while, shunned: true}
 }
 
 // rest is the record of a route that is left alone; nil if it is not.
