@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os/user"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -139,12 +140,27 @@ func bindable(addr netip.Addr) error {
 	}
 	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
 	if errors.Is(err, syscall.EADDRNOTAVAIL) {
-		return fmt.Errorf("%v is not an address of this host", addr)
+		return &absentError{addr}
 	}
 	if err != nil {
 		return fmt.Errorf("%v cannot be bound: %w", addr, err)
 	}
 	return l.Close()
+}
+
+// An absentError says that this host does not have an address.
+type absentError struct{ addr netip.Addr }
+
+func (e *absentError) Error() string { return fmt.Sprintf("%v is not an address of this host", e.addr) }
+
+// MayPass reports whether a configuration is refused for nothing but addresses that this host does not have: at a boot,
+// or while another host has them, it may get them yet, so that the same configuration is worth another try.
+func MayPass(err error) bool {
+	faults, ok := errors.AsType[config.Faults](err)
+	return ok && !slices.ContainsFunc(faults, func(f config.Fault) bool {
+		_, absent := errors.AsType[*absentError](f.Err)
+		return !absent
+	})
 }
 
 // unjoin is the errors that errors.Join has put together, however often, or the one that err is; none if it is nil.

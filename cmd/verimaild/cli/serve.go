@@ -31,6 +31,9 @@ verimaild/verimaild.yaml in the XDG configuration directory; with none, the defa
 			d, err := open(path, sandbox)
 			if err != nil {
 				daemon.Failing(err)
+				if daemon.MayPass(err) {
+					err = errors.New(err.Error()) // A failure, to be tried again, and no fault of the configuration's.
+				}
 				return err
 			}
 			return serve(cmd.Context(), d, path, hup)
