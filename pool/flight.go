@@ -190,23 +190,45 @@ func (f *flight) confused() bool {
 // pauses are the longest time that the server took over one reply, and how long it had been silent by end.
 func (f *flight) pauses(end time.Time) (longest, silence time.Duration) {
 	last := f.at
-	hear := func(r *sentReply) {
+	f.hear(func(r *sentReply, took time.Duration) {
+		longest, last = max(longest, took), r.reply.At
+	})
+	return longest, end.Sub(last)
+}
+
+// hear calls each with every reply in its order, and how long the server took over it.
+func (f *flight) hear(each func(r *sentReply, took time.Duration)) {
+	last := f.at
+	one := func(r *sentReply) {
 		if r.reply.Code == 0 {
 			return
 		}
 		if r.at.After(last) {
 			last = r.at
 		}
-		longest = max(longest, r.reply.At.Sub(last))
+		each(r, r.reply.At.Sub(last))
 		last = r.reply.At
 	}
 	for i := range f.batches {
-		hear(&f.batches[i].mail)
+		one(&f.batches[i].mail)
 		for j := range f.batches[i].replies {
-			hear(&f.batches[i].replies[j])
+			one(&f.batches[i].replies[j])
 		}
 	}
-	return longest, end.Sub(last)
+}
+
+// slows reports whether the server took half as long again over a refusal as over the one before it in this session: it
+// makes each wait longer, and a fresh session does not.
+func (s *session) slows(f *flight) bool {
+	slower := false
+	f.hear(func(r *sentReply, took time.Duration) {
+		if r.reply.Code < 400 {
+			return
+		}
+		slower = slower || s.refusedIn > 0 && took >= oddLeast+s.refusedIn && took >= s.refusedIn*3/2
+		s.refusedIn = took
+	})
+	return slower
 }
 
 // A reader reads replies of one site.

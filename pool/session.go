@@ -26,16 +26,17 @@ type session struct {
 	first    bool         // No session of its path was ever welcome before it.
 
 	transactions int
-	refusals     int      // RCPT replies that were not 2yz.
-	domains      []string // That it asked about, where the server limits their number.
-	answered     bool     // Some command of a transaction had a reply.
-	welcome      bool     // A MAIL was accepted.
-	putOff       bool     // It was the first of its path, and is to be followed by another.
-	single       bool     // Asks about one recipient at a time: one of several was refused by our own checks.
-	retiring     bool     // Takes no more work.
-	parting      bool     // Was told to end while it lingered.
-	promisedTo   *path    // Which waits for its place; nil if it ends for another reason.
-	cut          bool     // A command was on its way when the pool was halted.
+	refusals     int           // RCPT replies that were not 2yz.
+	refusedIn    time.Duration // How long the last of them took.
+	domains      []string      // That it asked about, where the server limits their number.
+	answered     bool          // Some command of a transaction had a reply.
+	welcome      bool          // A MAIL was accepted.
+	putOff       bool          // It was the first of its path, and is to be followed by another.
+	single       bool          // Asks about one recipient at a time: one of several was refused by our own checks.
+	retiring     bool          // Takes no more work.
+	parting      bool          // Was told to end while it lingered.
+	promisedTo   *path         // Which waits for its place; nil if it ends for another reason.
+	cut          bool          // A command was on its way when the pool was halted.
 
 	place  *list.Element // In Pool.idle; nil while it is busy.
 	linger time.Duration

@@ -97,6 +97,7 @@ func (s *session) unsecured(f *flight) {
 func (s *session) results(f *flight, e *smtp.Error) []*probe {
 	longest, silence := f.pauses(f.end)
 	s.drags(longest)
+	s.retiring = s.slows(f) || s.retiring
 	doubtful := s.doubtful(f, e, silence)
 	var back []*probe
 	for i := range f.batches {

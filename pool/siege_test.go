@@ -446,3 +446,24 @@ func TestSessionsOfAnHourAreAllCounted(t *testing.T) {
 		})
 	}
 }
+
+// Courier takes 8 s over the first refusal, 16 s over the second, 32 s over the third.
+func TestSessionWhoseRefusalsGetSlowerIsLeft(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		courier := mailworld.Host{Pipelining: mailworld.PipeliningOff, Limits: mailworld.Limits{
+			SoftErrors: 1, ErrorDelay: 8 * time.Second, ErrorGrowth: 8 * time.Second,
+		}}
+		r := newRig(t, oneHost(courier), func(o *pool.Options) {
+			o.Limits = lifted()
+			o.Limits.Sessions = new(1)
+		})
+		for i := range 8 {
+			r.want(r.ask(r.hosts("mx.a.test"), fmt.Sprintf("nobody%d@a.test", i))[0], reply.NoSuchMailbox)
+		}
+		for _, s := range r.world.Sessions("mx.a.test") {
+			if s.Recipients > 3 {
+				t.Errorf("session %d had %d refusals, want it left when they got slower", s.ID, s.Recipients)
+			}
+		}
+	})
+}
