@@ -46,7 +46,9 @@ func (r *run) habit() {
 	if f.AcceptAll == verdict.Undetermined && provider.RefusesUnknown(r.domain()) {
 		f.AcceptAll, f.Listed = verdict.False, true
 	}
-	f.Doubted = r.fact.AcceptsAll == verdict.False || !r.fact.ContradictedAt.IsZero()
+	contradicted := !r.fact.ContradictedAt.IsZero()
+	f.Doubted = contradicted || r.fact.AcceptsAll == verdict.False
+	f.Wavering = contradicted || r.fact.AcceptsAll == verdict.True
 }
 
 // scoutFor fills in what another run finds out, or has found out since; else it makes r the scout.

@@ -45,6 +45,7 @@ type rig struct {
 	pool     *pool.Pool
 	cache    *cache.Cache // nil without memory.
 	verifier *verify.Verifier
+	guard    *netguard.Guard
 	later    atomic.Int64 // How far the clock of ages is ahead, in nanoseconds.
 }
 
@@ -61,6 +62,27 @@ type options struct {
 	memory   bool
 	settings verify.Settings // Its Prober is the rig's, unless blocked.
 	blocked  bool
+	sources  int                               // 0 means one.
+	wrap     func(verify.Prober) verify.Prober // Stands between the verifier and the pool.
+}
+
+// sourceNames are the names of the rig's sources.
+var sourceNames = []string{"a", "b"}
+
+// poolOptions are the options of a pool that asks a world from so many sources.
+func poolOptions(w *mailworld.World, guard *netguard.Guard, sources int) pool.Options {
+	opts := pool.Options{
+		Sender: "probe@source0.egress.test", Port: uint16(w.Port()), Guard: guard, Replies: reply.Builtin(), Limits: unpaced(),
+		Dial: func(ctx context.Context, laddr netip.Addr, raddr netip.AddrPort) (net.Conn, error) {
+			return w.Dial(ctx, netip.AddrPortFrom(laddr, 0), raddr)
+		},
+	}
+	for i := range max(sources, 1) {
+		opts.Sources = append(opts.Sources, pool.Source{
+			Name: sourceNames[i], IPv4: w.SourceAddr(i), EHLO: fmt.Sprintf("source%d.egress.test", i),
+		})
+	}
+	return opts
 }
 
 func newRig(t *testing.T, o options) *rig {
@@ -75,14 +97,8 @@ func newRig(t *testing.T, o options) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.pool, err = pool.New(pool.Options{
-		Sender:  "probe@source0.egress.test",
-		Sources: []pool.Source{{Name: "a", IPv4: w.SourceAddr(0), EHLO: "source0.egress.test"}},
-		Port:    uint16(w.Port()), Guard: guard, Replies: reply.Builtin(), Limits: unpaced(),
-		Dial: func(ctx context.Context, laddr netip.Addr, raddr netip.AddrPort) (net.Conn, error) {
-			return w.Dial(ctx, netip.AddrPortFrom(laddr, 0), raddr)
-		},
-	})
+	r.guard = guard
+	r.pool, err = pool.New(poolOptions(w, guard, o.sources))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +112,9 @@ func newRig(t *testing.T, o options) *rig {
 		opts.Settings.Blocked = "egress.sender is not set"
 	} else {
 		opts.Settings.Prober = r.pool
+		if o.wrap != nil {
+			opts.Settings.Prober = o.wrap(r.pool)
+		}
 	}
 	var stores *store.Stores
 	if o.memory {
@@ -182,6 +201,17 @@ func (r *rig) want(ans *verdict.Answer, reason verdict.Reason) {
 	if ans.Reason != reason {
 		r.t.Errorf("%s: reason = %s (%s), want %s; evidence %+v", ans.Email, ans.Reason, ans.Explain(), reason, ans.Evidence)
 	}
+}
+
+// wantCached asks, and wants an answer for which nobody was asked.
+func (r *rig) wantCached(req verify.Request, reason verdict.Reason) *verdict.Answer {
+	r.t.Helper()
+	ans := r.ask(req)
+	r.want(ans, reason)
+	if !ans.Cached {
+		r.t.Errorf("%s: the answer was asked for again, want it from memory", ans.Email)
+	}
+	return ans
 }
 
 func (r *rig) wantAsked(host string, n int) {

@@ -64,7 +64,9 @@ func (t *ticket) schedule(next *ticket, told time.Duration, now time.Time) {
 	}
 	wait := visitWaits[next.visits-1]
 	if told > 0 {
-		told += toldGrace
+		if told != visitWaits[0] { // That is what is usual where nothing is said.
+			told += toldGrace
+		}
 		if next.visits > 1 {
 			told = max(told, wait)
 		}

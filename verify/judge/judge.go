@@ -89,6 +89,7 @@ type Facts struct {
 	AcceptAll verdict.Tri // What is known of the domain's habit without asking.
 	Listed    bool        // AcceptAll is what the table of providers says of a consumer domain; nobody was asked.
 	Doubted   bool        // The domain is on record with a refusal: one made-up recipient is not proof enough.
+	Wavering  bool        // It is on record as accepting everyone: one refusal is not proof enough.
 
 	Target  Finding
 	Control Finding // A made-up recipient: the domain's own, the same each time.
@@ -166,7 +167,8 @@ func refusal(f *Facts, d *Decision) {
 	if d.CatchAll != verdict.Undetermined {
 		return
 	}
-	switch unknown := f.Target.Refused() && f.Target.Meaning.Class == reply.NoSuchMailbox; {
+	unknown := f.Target.Refused() && f.Target.Meaning.Class == reply.NoSuchMailbox && !f.Wavering
+	switch {
 	case f.Control.Refused():
 		d.learn(verdict.False, f.Control.Fallback)
 	case f.Control.Accepted(): // The one refused, a made-up one not: that is no rule.

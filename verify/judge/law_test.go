@@ -105,7 +105,7 @@ func settle(t *testing.T, r *rand.Rand, f *Facts) {
 func anyFacts(r *rand.Rand) Facts {
 	flip := func() bool { return r.IntN(3) == 0 }
 	f := Facts{
-		Mode: allModes[r.IntN(len(allModes))], AcceptAll: allTris[r.IntN(3)], Listed: flip(), Doubted: flip(),
+		Mode: allModes[r.IntN(len(allModes))], AcceptAll: allTris[r.IntN(3)], Listed: flip(), Doubted: flip(), Wavering: flip(),
 		Suspected: flip(), RefusedSince: flip(), Silenced: flip(), Alone: flip(), Alike: flip(), Stood: flip(), Expected: flip(),
 		Target: anyFinding(r),
 	}
@@ -212,7 +212,7 @@ func lawOfHabit(f *Facts, d Decision) string {
 	}
 	made := []*Finding{&f.Control, &f.Fresh, &f.Second}
 	accepted := 0
-	seen := f.Target.Refused() && !f.Target.Fallback
+	seen := f.Target.Refused() && !f.Target.Fallback && !f.Wavering
 	for _, g := range made {
 		if g.Accepted() && !g.Fallback {
 			accepted++

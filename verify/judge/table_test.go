@@ -96,7 +96,7 @@ func parseLine(text string) (l line, err error) {
 func parseFacts(text string) (f Facts, err error) {
 	f.Mode = provider.ModeProbe
 	flags := map[string]*bool{
-		"listed": &f.Listed, "doubted": &f.Doubted, "suspected": &f.Suspected, "refused_since": &f.RefusedSince,
+		"listed": &f.Listed, "doubted": &f.Doubted, "wavering": &f.Wavering, "suspected": &f.Suspected, "refused_since": &f.RefusedSince,
 		"silenced": &f.Silenced, "alone": &f.Alone, "alike": &f.Alike, "stood": &f.Stood, "expected": &f.Expected,
 	}
 	findings := map[string]*Finding{
