@@ -57,7 +57,7 @@ func (pa *path) allowance(now time.Duration, prefix netip.Prefix) allowance {
 
 // unpaced reports whether nothing limits what the path asks, and when.
 func (pa *path) unpaced() bool {
-	return pa.site.unpaced && !pa.breaker.Opened && !pa.breaker.Tried && !pa.source.warms()
+	return pa.site.unpaced && !pa.breaker.Opened && !pa.breaker.Tried && !pa.source.warms(pa.pool.wall(pa.pool.now()))
 }
 
 // rateRoom is how many probes the rates leave: the path's, the provider's, and the source's for today.
@@ -224,7 +224,7 @@ func (pa *path) touch() {
 // unask gives back what the rates were charged for n probes that were not sent.
 func (pa *path) unask(n int) {
 	pa.rate.Give(pa.perMinute(), n)
-	pa.source.probed(pa.site.provider, -n, 0, time.Now())
+	pa.source.probed(pa.site.provider, -n, 0, pa.pool.wall(pa.pool.now()))
 	if v := pa.site.across; v != nil {
 		v.rate.Give(v.limits.ProbesPerMinute, n)
 	}

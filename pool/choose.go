@@ -43,7 +43,7 @@ func (d denial) outcome(now time.Time) Outcome {
 // The second result is the domain's home: the source that asks for it when all is well; nil if it has none.
 func (p *Pool) choose(w want) (source, home *sourceState, none denial) {
 	c := choice{want: w, now: time.Now(), hash: xxhash.Sum64String(w.domain)}
-	if slices.ContainsFunc(p.sources, (*sourceState).warms) {
+	if slices.ContainsFunc(p.sources, func(s *sourceState) bool { return s.warms(c.now) }) {
 		c.provider, _ = provider.Match(hostNames(w.hosts))
 	}
 	for _, s := range p.sources {

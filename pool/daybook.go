@@ -36,8 +36,11 @@ const (
 	leastLease = 10
 )
 
-// warms reports whether a schedule may be holding the source back.
-func (b *daybook) warms() bool { return b.schedule.Active() && !b.state.Over }
+// warms reports whether a schedule holds the source back.
+func (b *daybook) warms(now time.Time) bool {
+	today := b.today(now)
+	return today.Limited(b.schedule)
+}
 
 // today is the state as of now. What was never used is not changed by looking at it: only days of use count.
 func (b *daybook) today(now time.Time) warmup.State { return b.state.On(warmup.DayOf(now), b.schedule) }
@@ -111,7 +114,7 @@ func (b *daybook) probed(prov *provider.Provider, n, dead int, now time.Time) {
 	b.state.Asked = max(0, b.state.Asked+n)
 	b.state.Dead = max(0, b.state.Dead+dead)
 	b.dirty = b.dirty || b.schedule.Active()
-	if !b.warms() {
+	if !b.state.Limited(b.schedule) {
 		return
 	}
 	if prov != nil {

@@ -186,7 +186,7 @@ func (p *Pool) readmit(now time.Time) {
 // overflow has other sources take over what waits for one that has asked enough for today.
 func (p *Pool) overflow(now time.Time) {
 	for _, pa := range p.paths() {
-		if pa.source.warms() && pa.waiting() > 0 && pa.source.mayAsk(pa.site.provider, now) <= 0 {
+		if pa.source.warms(now) && pa.waiting() > 0 && pa.source.mayAsk(pa.site.provider, now) <= 0 {
 			pa.move("it has asked enough for today")
 			pa.forget()
 		}
