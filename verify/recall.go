@@ -25,7 +25,7 @@ func (v *Verifier) recall(memory Reader, req *Request, a address.Address, s *set
 		fact, known := memory.Domain(a.Domain())
 		switch habit := fact.AcceptsAll; {
 		case known != verdict.Fresh:
-		case habit == verdict.True && fact.CheckedAt.After(m.CheckedAt): // It has been overtaken.
+		case habit == verdict.True && (m.Reason == verdict.AcceptedUntested || fact.CheckedAt.After(m.CheckedAt)): // It has been overtaken.
 			return v.recallDomain(memory, req, a, s)
 		case habit == verdict.False && m.Reason == verdict.AcceptedUntested && settleable(&m):
 			m.Reason, m.AcceptAll = verdict.MailboxAccepted, verdict.AcceptAllTested

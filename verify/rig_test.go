@@ -179,6 +179,8 @@ func mustStore(err error) {
 	}
 }
 
+func parse(email string) (address.Address, error) { return address.Parse(email) }
+
 // anyAge asks with whatever memory vouches for.
 func anyAge(email string) verify.Request { return verify.Request{Email: email, MaxAge: -1} }
 
