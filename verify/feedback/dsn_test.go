@@ -117,9 +117,10 @@ func TestDSNJudged(t *testing.T) {
 }
 
 func TestNotDSN(t *testing.T) {
-	deep := "Content-Type: multipart/mixed; boundary=b0\r\n\r\n"
+	var deep strings.Builder
+	deep.WriteString("Content-Type: multipart/mixed; boundary=b0\r\n\r\n")
 	for i := range 8 {
-		deep += fmt.Sprintf("--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n", i, i+1)
+		fmt.Fprintf(&deep, "--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n", i, i+1)
 	}
 	many := "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\nx\r\n", 100)
 	status := "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n"
@@ -134,7 +135,7 @@ func TestNotDSN(t *testing.T) {
 		{"no type", "From: a@example.com\r\n\r\nhello", ErrNotDSN},
 		{"no boundary", "Content-Type: multipart/report\r\n\r\nhello", ErrNotDSN},
 		{"boundary without parts", "Content-Type: multipart/report; boundary=b\r\n\r\nhello", ErrNotDSN},
-		{"deep", deep, ErrNotDSN},
+		{"deep", deep.String(), ErrNotDSN},
 		{"many parts", many, ErrTooLarge},
 		{"no recipient", status, ErrNotDSN},
 		{"too many recipients", status + strings.Repeat("\r\nFinal-Recipient: rfc822; a@example.com\r\n", MaxRecipients+1), ErrTooLarge},

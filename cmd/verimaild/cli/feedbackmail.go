@@ -141,27 +141,38 @@ func add(sum, r *apitype.FeedbackReply) {
 // messagesIn yields the messages in a directory: of a maildir those in new and cur, else every file in it.
 func messagesIn(dir string) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		dirs := []string{filepath.Join(dir, "new"), filepath.Join(dir, "cur")}
-		if _, err := os.Stat(dirs[0]); err != nil {
-			dirs = []string{dir}
+		files, err := filesIn(dir)
+		if err != nil {
+			yield(nil, err)
+			return
 		}
-		for _, d := range dirs {
-			entries, err := os.ReadDir(d)
-			if err != nil && !errors.Is(err, os.ErrNotExist) {
-				yield(nil, err)
+		for _, name := range files {
+			message, err := readMessage(name)
+			if !yield(message, err) || err != nil {
 				return
-			}
-			for _, e := range entries {
-				if !e.Type().IsRegular() {
-					continue
-				}
-				message, err := readMessage(filepath.Join(d, e.Name()))
-				if !yield(message, err) || err != nil {
-					return
-				}
 			}
 		}
 	}
+}
+
+// filesIn lists the files that hold the messages of a directory.
+func filesIn(dir string) (files []string, err error) {
+	dirs := []string{filepath.Join(dir, "new"), filepath.Join(dir, "cur")}
+	if _, err := os.Stat(dirs[0]); err != nil {
+		dirs = []string{dir}
+	}
+	for _, d := range dirs {
+		entries, err := os.ReadDir(d)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.Type().IsRegular() {
+				files = append(files, filepath.Join(d, e.Name()))
+			}
+		}
+	}
+	return files, nil
 }
 
 // readMessage reads as much of a message as is sent.
@@ -182,34 +193,46 @@ func readMessage(name string) ([]byte, error) {
 // message longer than is sent, the beginning.
 func messagesOf(r *bufio.Reader) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		var message []byte
-		begun, blank := false, true
+		m := mbox{blank: true}
 		for {
 			line, err := r.ReadSlice('\n')
 			if errors.Is(err, bufio.ErrBufferFull) {
 				err = nil // A long line comes in pieces; none of them begins a message.
 			}
+			if message, whole := m.take(line); whole && !yield(message, nil) {
+				return
+			}
 			switch {
-			case blank && bytes.HasPrefix(line, []byte("From ")):
-				if begun && !yield(message, nil) {
-					return
-				}
-				message, begun = nil, true
-			case begun && len(message)+len(line) <= maxMailed:
-				message = append(message, unquoted(line)...)
-			}
-			blank = len(bytes.TrimRight(line, "\r\n")) == 0
-			if err == nil {
+			case err == nil:
 				continue
-			}
-			if !errors.Is(err, io.EOF) {
+			case !errors.Is(err, io.EOF):
 				yield(nil, err)
-			} else if begun {
-				yield(message, nil)
+			case m.begun:
+				yield(m.message, nil)
 			}
 			return
 		}
 	}
+}
+
+// An mbox puts lines together to messages.
+type mbox struct {
+	message []byte
+	begun   bool // There was a line "From …".
+	blank   bool // The line before was empty, or there was none.
+}
+
+// take adds a line. If that begins a message, the one before it is whole.
+func (m *mbox) take(line []byte) (message []byte, whole bool) {
+	switch {
+	case m.blank && bytes.HasPrefix(line, []byte("From ")):
+		message, whole = m.message, m.begun
+		m.message, m.begun = nil, true
+	case m.begun && len(m.message)+len(line) <= maxMailed:
+		m.message = append(m.message, unquoted(line)...)
+	}
+	m.blank = len(bytes.TrimRight(line, "\r\n")) == 0
+	return message, whole
 }
 
 // unquoted takes the ">" off a line that would begin a message otherwise.
