@@ -2,7 +2,7 @@
 TOOL = go tool -modfile=tools.mod
 FUZZTIME ?= 20s
 
-.PHONY: build test race fuzz bench lint fmt check cover interop unit boot dist generate
+.PHONY: build test race fuzz bench lint fmt check cover interop unit boot dist install generate
 
 build:
 	go build -trimpath -o verimaild ./cmd/verimaild
@@ -39,6 +39,14 @@ unit: ## The systemd units, by systemd-analyze.
 
 dist: ## Packages for amd64 and arm64, SBOMs and checksums in dist/.
 	packaging/build dist
+
+install: ## Without a package: program, units and a first configuration, below DESTDIR. Build first; then as root.
+	install -D -m 755 verimaild $(DESTDIR)/usr/bin/verimaild
+	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system systemd/verimaild.service systemd/verimaild.socket
+	install -D -m 644 systemd/verimaild.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/verimaild.conf
+	install -D -m 644 systemd/verimaild.tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/verimaild.conf
+	test -e $(DESTDIR)/etc/verimaild/verimaild.yaml || install -D -m 644 verimaild.yaml $(DESTDIR)/etc/verimaild/verimaild.yaml
+	test -n "$(DESTDIR)" || { systemd-sysusers verimaild.conf; systemd-tmpfiles --create verimaild.conf; systemctl daemon-reload; }
 
 boot: ## The package in a Debian of its own, booted by systemd-nspawn; as root.
 	.ci/nspawn
