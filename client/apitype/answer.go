@@ -70,17 +70,17 @@ type MX struct {
 type Evidence struct {
 	Stage    string    `json:"stage"`    // Of the SMTP dialogue: connect, ehlo, starttls, mail, rcpt; or report.
 	Control  bool      `json:"control"`  // About a made-up recipient of the same domain.
-	MX       string    `json:"mx"`       // The mail host.
+	MX       string    `json:"mx"`       // The mail host; null if none was reached.
 	IP       string    `json:"ip"`       // Its address; null if none was reached.
-	Source   string    `json:"source"`   // The name of the source address that asked; of a report, the application.
+	Source   string    `json:"source"`   // The name of the source address that asked; of a report, the application. null if none did.
 	TLS      string    `json:"tls"`      // Such as "TLS1.3"; null in clear.
 	Code     int       `json:"code"`     // The reply code; null if no reply came.
 	Enhanced string    `json:"enhanced"` // The enhanced status code, RFC 3463; null if the reply had none.
 	Text     string    `json:"text"`     // The reply's text, or what went wrong instead of a reply.
 	Class    string    `json:"class"`    // What the reply was read as; null if no reply came.
-	Scope    string    `json:"scope"`    // Whom the reply is about: mailbox, domain, sender, session, route, source_site, source, site.
+	Scope    string    `json:"scope"`    // Whom the reply is about: mailbox, domain, sender, session, route, source_site, source, site; null if no reply came.
 	At       time.Time `json:"at"`
-	Rule     string    `json:"rule"`     // The name of the rule that read the reply.
+	Rule     string    `json:"rule"`     // The name of the rule that read the reply; null if none did.
 	Dialogue []Line    `json:"dialogue"` // What was said up to here; empty if it was not kept.
 }
 

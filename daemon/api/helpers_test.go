@@ -32,7 +32,7 @@ func (f verifierFunc) Verify(ctx context.Context, req verify.Request) (*verdict.
 
 // echo answers every question at once, with the address that it was asked about.
 func echo(_ context.Context, req verify.Request) (*verdict.Answer, error) {
-	return &verdict.Answer{Email: req.Email, Reason: verdict.MailboxAccepted}, nil
+	return &verdict.Answer{Email: req.Email, Reason: verdict.MailboxAccepted, Stage: "rcpt", CheckedAt: nine}, nil
 }
 
 // shortDir is a temporary directory whose path leaves room for a socket's name.
@@ -113,6 +113,7 @@ func (s *served) do(t testing.TB, req *http.Request) result {
 		t.Fatal(err)
 	}
 	checkReply(t, resp, body, req.Method)
+	readContract().hold(t, req, resp, body)
 	return result{resp, body}
 }
 
@@ -152,7 +153,11 @@ func (s *served) request(t testing.TB, method, target, body string) result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.do(t, req)
+	got := s.do(t, req)
+	if got.StatusCode < 300 {
+		readContract().holdRequest(t, req, body)
+	}
+	return got
 }
 
 // raw sends bytes that http.Client would not, and reads the one reply.

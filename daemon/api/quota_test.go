@@ -32,7 +32,7 @@ func (c *clock) pass(d time.Duration) { c.at.Store(new(c.now().Add(d))) }
 
 // reasons answers as the local-part of the address says, and asks to be admitted unless it is cached or invalid.
 func reasons(ctx context.Context, req verify.Request) (*verdict.Answer, error) {
-	a := &verdict.Answer{Email: req.Email, Normalized: req.Email, Reason: verdict.MailboxAccepted}
+	a := &verdict.Answer{Email: req.Email, Normalized: req.Email, Reason: verdict.MailboxAccepted, Stage: "rcpt", CheckedAt: noon}
 	switch req.Email {
 	case "cached":
 		a.Cached = true

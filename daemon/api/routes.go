@@ -50,6 +50,7 @@ var routeTable = []route{
 	{"POST /v1/egress/sources/{name}/resume", ScopeAdmin, false, (*Server).resumeSource},
 	{"GET /v1/status", ScopeNone, true, (*Server).status},
 	{"POST /v1/reload", ScopeAdmin, false, (*Server).reload},
+	{"GET /openapi.json", ScopeNone, true, (*Server).openAPIDocument},
 	{"GET /metrics", ScopeNone, true, (*Server).metrics},
 	{"GET /v1/usage", ScopeNone, false, (*Server).usage},
 	{"GET /v1/version", ScopeNone, true, (*Server).version},

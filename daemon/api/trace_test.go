@@ -19,7 +19,7 @@ func traced(_ context.Context, req verify.Request) (*verdict.Answer, error) {
 	if !req.Trace {
 		return a, nil
 	}
-	a.Evidence = append(a.Evidence, verdict.Evidence{Stage: "rcpt", Control: true, Code: 550, Rule: "unknown-user"}, verdict.Evidence{Stage: "rcpt", Rule: "gone"})
+	a.Evidence = append(a.Evidence, verdict.Evidence{Stage: "rcpt", Control: true, Code: 550, Rule: "unknown-user", At: nine}, verdict.Evidence{Stage: "rcpt", Rule: "gone", At: nine})
 	a.Evidence[0].Rule = "unknown-user"
 	a.Trace = &verdict.Trace{
 		Lists: []verdict.ListLook{{List: "role", Listed: true, Source: "somebody", Date: "2026-11-01", Names: 900, Own: 2}},
@@ -69,7 +69,7 @@ func TestTrace(t *testing.T) {
 // TestTraceOfNothing: lists are empty and not null, and what there is not is null.
 func TestTraceOfNothing(t *testing.T) {
 	s := serve(t, Options{Verifier: verifierFunc(func(context.Context, verify.Request) (*verdict.Answer, error) {
-		return &verdict.Answer{Reason: verdict.NotProbed, Trace: &verdict.Trace{}}, nil
+		return &verdict.Answer{Reason: verdict.NotProbed, Stage: "dns", CheckedAt: nine, Trace: &verdict.Trace{}}, nil
 	})})
 	var got struct{ Trace json.RawMessage }
 	if err := json.Unmarshal(s.request(t, http.MethodGet, "/v1/verify?email=a@b.example&explain=true", "").body, &got); err != nil {
