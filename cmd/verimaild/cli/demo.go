@@ -77,7 +77,7 @@ const demoDeadline = 12 * time.Second
 // demoAsk asks about all addresses.
 func demoAsk(ctx context.Context, c *client.Client, addrs []string) ([]apitype.Answer, error) {
 	var answers []apitype.Answer
-	for a, err := range inOrder(ctx, c, addrs, client.VerifyOptions{Deadline: demoDeadline}) {
+	for a, err := range inOrder(ctx, c, addrs, client.VerifyOptions{Deadline: demoDeadline, Explain: true}) {
 		if err != nil {
 			return nil, err
 		}
