@@ -1,5 +1,7 @@
 package pool
 
+import "slices"
+
 // A fifo is a queue in a slice. The zero fifo is empty.
 type fifo[T any] struct {
 	buf  []T
@@ -43,4 +45,14 @@ func (q *fifo[T]) pushFront(v T) {
 	}
 	q.head--
 	q.buf[q.head] = v
+}
+
+// remove takes out the element that is at i in all.
+func (q *fifo[T]) remove(i int) T {
+	if i == 0 {
+		return q.pop()
+	}
+	v := q.buf[q.head+i]
+	q.buf = slices.Delete(q.buf, q.head+i, q.head+i+1)
+	return v
 }

@@ -29,7 +29,7 @@ func (p *Pool) place(la *lane) bool {
 	if pa.starved { // A session was told to make room for it already.
 		return false
 	}
-	pa.starved = true
+	pa.starved, pa.starvedAt = true, time.Now()
 	p.starved.push(pa)
 	p.makeWay()
 	return false
@@ -150,24 +150,47 @@ func (p *Pool) release(s *session) {
 	pa.forget()
 }
 
-// feed lets the paths that wait for a place try again, each once. Those that there is no place for keep their turn;
-// those that had one and want another go behind them.
+// feed lets the paths that wait for a place try again as long as there are places, the most urgent first, each once.
+// Those that there is no place for keep their turn; those that had one and want another go behind them.
 func (p *Pool) feed() {
-	waiting := p.starved
-	p.starved = fifo[*path]{}
-	var kept fifo[*path]
-	for waiting.len() > 0 {
-		pa := waiting.pop()
-		if p.crowded(pa) {
-			kept.push(pa)
-			continue
+	for range p.starved.len() {
+		if p.full() {
+			return
 		}
+		at := p.mostUrgent(time.Now())
+		if at < 0 {
+			return
+		}
+		pa := p.starved.remove(at)
 		pa.starved = false
 		pa.advance()
 		pa.forget()
 	}
-	for p.starved.len() > 0 {
-		kept.push(p.starved.pop())
+}
+
+// mostUrgent is the place in Pool.starved of the path that is next, of those that there is room for; -1 if there is none.
+func (p *Pool) mostUrgent(now time.Time) int {
+	best, most := -1, -1.0
+	for i, pa := range p.starved.all() {
+		if u := pa.urgency(now); u > most && !p.crowded(pa) {
+			best, most = i, u
+		}
 	}
-	p.starved = kept
+	return best
+}
+
+// urgency grows with the time that a path has waited for a place, and with what waits at it: a place that serves many is
+// worth more, as long as nobody waits long for that.
+func (pa *path) urgency(now time.Time) float64 {
+	const many, aSecond = 16, 4
+	waiting, hurry := 0, 0
+	for _, la := range pa.lanes {
+		waiting += la.queue.waiting
+		hurry += la.queue.rings[Interactive].waiting
+	}
+	u := float64(min(waiting, many)) + aSecond*now.Sub(pa.starvedAt).Seconds()
+	if hurry > 0 {
+		u += many
+	}
+	return u
 }

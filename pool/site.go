@@ -30,15 +30,16 @@ type site struct {
 
 // A path is a source at a site: what limits count. Guarded by Pool.mu.
 type path struct {
-	pool     *Pool
-	site     *site
-	source   *sourceState
-	lanes    []*lane // Nearly always one; the one that was given a session last is last.
-	open     int     // Sessions that exist, lingering and being opened included.
-	parting  int     // Of those, the ones that were told to end while they lingered.
-	starved  bool    // Waits in Pool.starved.
-	promised bool    // A session that lingered is on its way out for its sake.
-	pace     pace
+	pool      *Pool
+	site      *site
+	source    *sourceState
+	lanes     []*lane // Nearly always one; the one that was given a session last is last.
+	open      int     // Sessions that exist, lingering and being opened included.
+	parting   int     // Of those, the ones that were told to end while they lingered.
+	starved   bool    // Waits in Pool.starved, since starvedAt.
+	starvedAt time.Time
+	promised  bool // A session that lingered is on its way out for its sake.
+	pace      pace
 
 	conduct
 
@@ -144,13 +145,19 @@ func (p *Pool) limit(s *site) {
 	s.unpaced = s.across == nil && s.limits.unpaced()
 }
 
-// path finds or makes the path from src.
+// path finds or makes the path from src. A source that was gone for a while is known to the site by its old one.
 func (s *site) path(src *sourceState) *path {
-	pa := s.paths[src]
-	if pa == nil {
-		pa = &path{pool: s.pool, site: s, source: src}
-		s.paths[src] = pa
+	if pa := s.paths[src]; pa != nil {
+		return pa
 	}
+	pa := &path{pool: s.pool, site: s, source: src}
+	for old, was := range s.paths {
+		if old.gone && old.same(&src.Source) {
+			pa.conduct = was.conduct
+			pa.testing = false
+		}
+	}
+	s.paths[src] = pa
 	return pa
 }
 
