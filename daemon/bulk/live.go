@@ -80,6 +80,9 @@ func (r *runner) publish(now time.Time) {
 	if !r.speed.read(now, r.counts.Done) {
 		return
 	}
+	if r.settled() {
+		r.unseen, r.speed.rate = false, 0
+	}
 	l := Live{InFlight: r.inFlight, Rate: r.speed.rate, NextRetry: r.waits.next}
 	for _, st := range r.sched.standing(len(r.sched.sites)) {
 		l.Waiting += st.open

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -236,4 +237,28 @@ func (r *rig) reasons(id string) []string {
 		out = append(out, row[0]+" "+row[2])
 	}
 	return out
+}
+
+// wantNothing fails the test if anything is left of any job.
+func (r *rig) wantNothing() {
+	r.t.Helper()
+	if left, err := os.ReadDir(r.dir); err != nil || len(left) > 0 {
+		r.t.Errorf("left in the directory of jobs: %v, %v", left, err)
+	}
+	n := 0
+	for range r.records.jobs.Scan(store.Range{}) {
+		n++
+	}
+	for range r.records.counts.Scan(store.Range{}) {
+		n++
+	}
+	for range r.records.outcomes.Scan(store.Range{}) {
+		n++
+	}
+	for range r.records.waits.Scan(store.Range{}) {
+		n++
+	}
+	if n > 0 {
+		r.t.Errorf("%d records are left in the store", n)
+	}
 }

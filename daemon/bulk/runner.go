@@ -37,6 +37,7 @@ type runner struct {
 	limit   time.Time // When the job's time is over; zero if never.
 	overdue bool      // It is.
 	speed   speedometer
+	unseen  bool // Something has changed since the job was last told of.
 	worst   worst
 }
 
@@ -57,8 +58,11 @@ const (
 // maxWindow is the most rows that can be in flight.
 const maxWindow = 16384
 
-// retryUntold is when to ask again where nobody said.
-const retryUntold = time.Minute
+// When to ask again where nobody said, and where the time has passed on the way.
+const (
+	retryUntold  = time.Minute
+	retrySoonest = 100 * time.Millisecond
+)
 
 // errCut is why questions in flight end early.
 var errCut = errors.New("bulk: the job is stopping")
@@ -120,6 +124,7 @@ func (r *runner) settled() bool { return r.inFlight == 0 && len(r.pending) == 0 
 
 // await takes what comes: results, a batch that was written, a command, or the time.
 func (r *runner) await(tick <-chan time.Time) {
+	r.unseen = true
 	select {
 	case res := <-r.results:
 		r.take(res)
@@ -245,6 +250,11 @@ func (r *runner) failed(it item, err error, now time.Time) {
 		r.notYet(it, siteKey{name: "the application's quota"}, o, now)
 		return
 	}
+	if it.wait != nil && r.asking.Err() != nil {
+		delete(r.waits.busy, it.question.row) // It waits on, as it did.
+		r.waits.added(it.wait.due)
+		return
+	}
 	if r.asking.Err() == nil && !errors.Is(err, verify.ErrStopping) {
 		r.log.Warn("rows cannot be asked about; trying again", zap.Error(err))
 	}
@@ -261,8 +271,11 @@ type retryable interface {
 // notYet has an item asked about later, however late that is.
 func (r *runner) notYet(it item, key siteKey, o Outcome, now time.Time) {
 	until := o.RetryAt
-	if !until.After(now) {
+	switch soon := now.Add(retrySoonest); {
+	case until.IsZero():
 		until = now.Add(retryUntold)
+	case until.Before(soon):
+		until = soon
 	}
 	if it.wait != nil {
 		again := *it.wait
@@ -333,7 +346,7 @@ func (r *runner) sleep(now time.Time) time.Duration {
 		return time.Hour
 	}
 	next := now.Add(time.Second) // For the published numbers.
-	if r.settled() {
+	if r.settled() && !r.unseen {
 		next = now.Add(time.Hour)
 	}
 	for _, t := range []time.Time{r.sched.wakeAt(), r.waits.next, r.limit} {

@@ -1,0 +1,210 @@
+package bulk
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/verimails/verimaild/verify"
+	"github.com/verimails/verimaild/verify/verdict"
+)
+
+func TestWaiting(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		reply  func(email string, n int) *verdict.Answer
+		spec   Spec
+		reason verdict.Reason
+		asked  int
+		took   time.Duration // To within two seconds.
+	}{
+		{
+			"greylisted once", func(email string, n int) *verdict.Answer {
+				if n == 1 {
+					return later(email, verdict.Greylisted, 310*time.Second)
+				}
+				return answer(email, verdict.MailboxAccepted)
+			}, Spec{Patience: time.Hour}, verdict.MailboxAccepted, 2, 310 * time.Second,
+		},
+		{
+			"greylisted for ever", func(email string, _ int) *verdict.Answer {
+				return later(email, verdict.Greylisted, 25*time.Minute)
+			}, Spec{Patience: time.Hour}, verdict.Greylisted, 3, 50 * time.Minute,
+		},
+		{
+			"greylisted, without patience", func(email string, _ int) *verdict.Answer {
+				return later(email, verdict.Greylisted, time.Minute)
+			}, Spec{Patience: time.Nanosecond}, verdict.Greylisted, 1, 0,
+		},
+		{
+			"greylisted, with no time told", func(email string, _ int) *verdict.Answer {
+				return answer(email, verdict.Greylisted)
+			}, Spec{Patience: time.Hour}, verdict.Greylisted, 1, 0,
+		},
+		{
+			"no budget for longer than patience", func(email string, n int) *verdict.Answer {
+				if n <= 3 {
+					return later(email, verdict.BudgetExhausted, time.Hour)
+				}
+				return answer(email, verdict.MailboxAccepted)
+			}, Spec{Patience: time.Minute}, verdict.MailboxAccepted, 4, 3 * time.Hour,
+		},
+		{
+			"a budget that is spent while it was greylisted", func(email string, n int) *verdict.Answer {
+				switch n {
+				case 1:
+					return later(email, verdict.Greylisted, 10*time.Minute)
+				case 2:
+					return later(email, verdict.BudgetExhausted, 10*time.Minute)
+				default:
+					return answer(email, verdict.MailboxAccepted)
+				}
+			}, Spec{Patience: time.Hour}, verdict.MailboxAccepted, 3, 20 * time.Minute,
+		},
+		{
+			"too late, then in time", func(email string, n int) *verdict.Answer {
+				if n == 1 {
+					return later(email, verdict.DeadlineExceeded, 30*time.Second)
+				}
+				return answer(email, verdict.MailboxNotFound)
+			}, Spec{Patience: time.Hour}, verdict.MailboxNotFound, 2, 30 * time.Second,
+		},
+		{
+			"a server's fault is final", func(email string, _ int) *verdict.Answer {
+				return later(email, verdict.ServerTempfail, 15*time.Minute)
+			}, Spec{Patience: time.Hour}, verdict.ServerTempfail, 1, 0,
+		},
+		{
+			"no budget, and a time limit", func(email string, _ int) *verdict.Answer {
+				return later(email, verdict.BudgetExhausted, time.Hour)
+			}, Spec{TimeLimit: 90 * time.Minute}, verdict.BudgetExhausted, 2, 90 * time.Minute,
+		},
+		{
+			"greylisted, and a time limit", func(email string, _ int) *verdict.Answer {
+				return later(email, verdict.Greylisted, time.Hour)
+			}, Spec{TimeLimit: 90 * time.Minute}, verdict.Greylisted, 2, 90 * time.Minute,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{reply: func(req verify.Request, n int) (*verdict.Answer, error) { return tt.reply(req.Email, n), nil }}
+				r := newRig(t, s)
+				id := r.create(tt.spec, "ada@a.test\n").ID
+				start := time.Now()
+				r.finished(id)
+				if took := time.Since(start); took < tt.took || took > tt.took+2*time.Second {
+					t.Errorf("it took %v, want %v", took, tt.took)
+				}
+				if got, want := r.reasons(id)[0], "ada@a.test "+string(tt.reason); got != want {
+					t.Errorf("result = %q, want %q", got, want)
+				}
+				if got := s.times["ada@a.test"]; got != tt.asked {
+					t.Errorf("asked %d times, want %d", got, tt.asked)
+				}
+			})
+		})
+	}
+}
+
+// TestPatienceOutlivesRestart: a row's first reply counts, not that of the process; and what is overdue when the daemon
+// comes back is not asked about any more.
+func TestPatienceOutlivesRestart(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		away  time.Duration
+		asked int
+	}{
+		{"back in time", 10 * time.Minute, 2},
+		{"back too late", 2 * time.Hour, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{reply: func(req verify.Request, _ int) (*verdict.Answer, error) {
+					return later(req.Email, verdict.Greylisted, 40*time.Minute), nil
+				}}
+				r := newRig(t, s)
+				id := r.create(Spec{Patience: time.Hour}, "ada@a.test\n").ID
+				r.await(id, "a row that waits", func(i *Info) bool { return i.Counts.Waiting == 1 })
+				r.stop(time.Second)
+				time.Sleep(tt.away)
+				r.open()
+				info := r.finished(id)
+				if got := info.Counts.Reasons[verdict.Greylisted]; got != 1 || s.times["ada@a.test"] != tt.asked {
+					t.Errorf("%d greylisted, asked %d times, want 1 and %d", got, s.times["ada@a.test"], tt.asked)
+				}
+			})
+		})
+	}
+}
+
+// TestStandstill has one site without a budget: its rows do not keep the others waiting, few of them try, and the job
+// says what it waits for.
+func TestStandstill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := time.Now().Add(time.Hour)
+		s := &script{}
+		s.reply = func(req verify.Request, _ int) (*verdict.Answer, error) {
+			a := answer(req.Email, verdict.MailboxAccepted)
+			if req.Email[0] == 'g' {
+				a.Provider, a.MX = "google", []verdict.MX{{Host: "mx.google.test"}}
+				if time.Now().Before(open) {
+					a.Reason, a.RetryAt = verdict.BudgetExhausted, open
+				}
+			}
+			return a, nil
+		}
+		r := newRig(t, s)
+		list := ""
+		for d := range 40 {
+			for u := range 5 {
+				list += "g" + string(rune('a'+u)) + "@g" + string(rune('a'+d%26)) + string(rune('a'+d/26)) + ".test\n"
+				list += "o" + string(rune('a'+u)) + "@o" + string(rune('a'+d%26)) + string(rune('a'+d/26)) + ".test\n"
+			}
+		}
+		id := r.create(Spec{}, list).ID
+		info := r.await(id, "all others done", func(i *Info) bool { return i.Counts.Done == 200 && i.Live.Waiting == 200 })
+		if took := time.Since(info.Created); took > time.Minute {
+			t.Errorf("the others took %v, want them not to wait", took)
+		}
+		if len(info.Live.Standing) != 1 {
+			t.Fatalf("standing = %+v, want one site", info.Live.Standing)
+		}
+		want := Standstill{Site: "google", Rows: 200, Until: open, Reason: verdict.BudgetExhausted, Why: verdict.BudgetExhausted.Explanation()}
+		if got := info.Live.Standing[0]; got.Site != want.Site || got.Rows != want.Rows || !got.Until.Equal(open) || got.Why != want.Why {
+			t.Errorf("standing = %+v, want %+v", got, want)
+		}
+		if left := info.Live.Left; !left.Known || left.Duration < 50*time.Minute {
+			t.Errorf("left = %+v, want about an hour and more", left)
+		}
+		if n := len(s.snapshot()); n > 200+200 {
+			t.Errorf("%d questions so far, want no row asked about over and over", n)
+		}
+		r.finished(id)
+		if took := time.Since(info.Created); took > 61*time.Minute {
+			t.Errorf("all took %v, want little more than the hour", took)
+		}
+	})
+}
+
+// TestRetention deletes a job once it has been kept long enough.
+func TestRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &script{}, func(o *Options) { o.Settings.Retention = time.Hour })
+		id := r.create(Spec{}, "ada@a.test\n").ID
+		info := r.finished(id)
+		if want := info.Ended.Add(time.Hour); !info.Expires.Equal(want) {
+			t.Errorf("expires %v, want %v", info.Expires, want)
+		}
+		time.Sleep(59 * time.Minute)
+		if _, err := r.Get("", id); err != nil {
+			t.Errorf("Get() before its time = %v", err)
+		}
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		if _, err := r.Get("", id); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Get() after its time = %v, want %v", err, ErrNotFound)
+		}
+		r.wantNothing()
+	})
+}
