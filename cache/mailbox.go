@@ -43,9 +43,16 @@ func (r *mailboxRecord) freshness(ages *Ages, now time.Time) verdict.Freshness {
 	return f
 }
 
+// absent stands in memory for a mailbox that the disk was found not to have: whoever looks is about to ask, looks again
+// when the answer is to be stored, and each time would have to go to the disk.
+type absent struct{}
+
 // loadMailbox reads a record from disk into memory; nil if there is none that counts.
 func (c *Cache) loadMailbox(p *place, a address.Address) *mailboxRecord {
 	if !p.was.open() {
+		return nil
+	}
+	if held[absent](c, p) != nil {
 		return nil
 	}
 	before := c.slot(p.hash).look()
@@ -56,6 +63,7 @@ func (c *Cache) loadMailbox(p *place, a address.Address) *mailboxRecord {
 		return nil
 	}
 	if !found {
+		c.admit(p, before, &absent{}, itemOverhead)
 		return nil
 	}
 	rec, err := unpackMailbox(b, a)
