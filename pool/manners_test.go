@@ -403,4 +403,3 @@ func TestLearning(t *testing.T) {
 		})
 	}
 }
-

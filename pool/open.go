@@ -146,10 +146,10 @@ type attempt struct {
 	noMail   int     // Hosts that said that they take no mail at all.
 	final    bool    // Another host is not asked: the word was about us.
 	unbound  bool    // The source's address could not be bound, or its proxy failed.
-	spoke    int      // Connections that stood.
+	spoke    int     // Connections that stood.
 	lost     []target
 	silent   []silence
-	shunned  []netip.Addr // Of hosts whose greeting refused us.
+	shunned  []netip.Addr  // Of hosts whose greeting refused us.
 	resting  time.Duration // When the first of the routes that were left alone may be tried again; 0 if none was.
 }
 

@@ -198,8 +198,12 @@ func TestPenalty(t *testing.T) {
 		timedOut bool
 		want     time.Duration
 	}{
-		{1, false, 0}, {3, true, 0},
-		{4, false, 15 * time.Second}, {5, false, time.Minute}, {4, true, 15 * time.Minute}, {1000, false, time.Hour},
+		{1, false, 0},
+		{3, true, 0},
+		{4, false, 15 * time.Second},
+		{5, false, time.Minute},
+		{4, true, 15 * time.Minute},
+		{1000, false, time.Hour},
 	} {
 		if got := Penalty(test.failures, test.timedOut); got != test.want {
 			t.Errorf("Penalty(%d, %v) = %v, want %v", test.failures, test.timedOut, got, test.want)
