@@ -120,6 +120,11 @@ type Policy struct {
 
 	// An address of a forwarding service that hides its owner's is risky/privacy_relay.
 	PrivacyRelay bool `mapstructure:"privacy_relay" default:"true"`
+
+	// How many different names that do not exist an application may ask one domain for within an hour, if two of three
+	// that it asks for there do not. Who comes to that is guessing names, and is stopped at that domain for an hour
+	// (unknown/probe_suppressed); other applications are not, nor are answers from memory.
+	DeadNames int `mapstructure:"dead_names" default:"300" range:"1..1000000" zero:"no limit"`
 }
 
 // Lists are the operator's files over the built-in lists of names.

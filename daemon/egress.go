@@ -34,6 +34,7 @@ func (d *Daemon) planEgress(cfg *config.Config) (egressPlan, error) {
 		Policy: verify.Policy{
 			Role: cfg.Policy.Role, Disposable: cfg.Policy.Disposable, PrivacyRelay: cfg.Policy.PrivacyRelay,
 		},
+		DeadNames: cfg.Policy.DeadNames,
 	}}
 	var err error
 	if plan.replies, err = Replies(cfg); err != nil {

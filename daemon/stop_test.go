@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,7 +89,13 @@ func TestStopFinishes(t *testing.T) {
 			t.Errorf("under way: %s, %v, want mailbox_not_found", a.Reason, a.err)
 		}
 	}
-	if asked := len(w.Recipients("")); finished != asked || asked == 0 {
+	asked := 0
+	for _, path := range w.Recipients("") {
+		if strings.HasPrefix(path, "x") { // Beside them a made-up one, and postmaster.
+			asked++
+		}
+	}
+	if finished != asked || asked == 0 {
 		t.Errorf("%d answers, for %d recipients that were asked about", finished, asked)
 	}
 	if err := <-stopped; err != nil {

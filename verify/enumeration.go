@@ -10,11 +10,10 @@ import (
 )
 
 // Who asks one domain for name after name, most of them dead, is guessing names. An application is stopped at a domain
-// for enumerationStop once enumerationDead different names of those it asked for within an hour were dead, and two of
-// three that it asked for were. What is remembered is still answered; other applications are not concerned. By the usual
-// limits of a site it takes longer to come that far; they may have been lifted.
+// for enumerationStop once so many different names (Settings.DeadNames) of those it asked for within an hour were dead,
+// and two of three that it asked for were. What is remembered is still answered; other applications are not concerned.
+// By the usual limits of a site it takes longer to come that far; they may have been lifted.
 const (
-	enumerationDead = 100
 	enumerationSpan = time.Hour
 	enumerationStop = time.Hour
 
@@ -36,13 +35,13 @@ type asker struct{ app, domain string }
 type enumeration struct {
 	since time.Time
 	asked int
-	dead  map[uint64]struct{} // Hashes of dead names, enumerationDead at most.
+	dead  map[uint64]struct{} // Hashes of dead names, as many as are borne at most.
 	more  int                 // Dead ones beyond those.
 	until time.Time           // Stopped until then.
 }
 
-// note counts an answer for which somebody was asked.
-func (e *enumerations) note(app string, a address.Address, dead bool, now time.Time) {
+// note counts an answer for which somebody was asked; most is how many dead names are borne.
+func (e *enumerations) note(app string, a address.Address, dead bool, most int, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.of == nil {
@@ -59,16 +58,16 @@ func (e *enumerations) note(app string, a address.Address, dead bool, now time.T
 	}
 	n.asked++
 	if dead {
-		n.die(maphash.String(e.seed, a.Key()))
+		n.die(maphash.String(e.seed, a.Key()), most)
 	}
-	if n.guesses() && n.until.IsZero() {
+	if n.guesses(most) && n.until.IsZero() {
 		n.until = now.Add(enumerationStop)
 	}
 }
 
 // die counts a dead name.
-func (n *enumeration) die(hash uint64) {
-	if len(n.dead) >= enumerationDead {
+func (n *enumeration) die(hash uint64, most int) {
+	if len(n.dead) >= most {
 		n.more++
 		return
 	}
@@ -79,8 +78,8 @@ func (n *enumeration) die(hash uint64) {
 }
 
 // guesses reports whether the application guesses names.
-func (n *enumeration) guesses() bool {
-	return len(n.dead) >= enumerationDead && 3*(len(n.dead)+n.more) >= 2*n.asked
+func (n *enumeration) guesses(most int) bool {
+	return len(n.dead) >= most && 3*(len(n.dead)+n.more) >= 2*n.asked
 }
 
 // makeRoom drops one of a few pairs: the one that began first and is not stopped. The caller holds e.mu.
@@ -110,9 +109,22 @@ func (e *enumerations) stopped(app string, a address.Address, now time.Time) tim
 	return time.Time{}
 }
 
+// tallyDead counts ans, which req's application was given.
+func (v *Verifier) tallyDead(req *Request, a address.Address, ans *verdict.Answer) {
+	v.mu.Lock()
+	most := v.settings.deadNames
+	v.mu.Unlock()
+	if most > 0 && req.Depth == DepthSMTP && !ans.Cached {
+		v.enumerations.note(req.App, a, ans.Reason == verdict.MailboxNotFound, most, v.now())
+	}
+}
+
 // stopped is the answer for an application that guesses names; nil if it does not.
 func (v *Verifier) stopped(req *Request, a address.Address) *verdict.Answer {
-	if req.Depth != DepthSMTP {
+	v.mu.Lock()
+	most := v.settings.deadNames
+	v.mu.Unlock()
+	if most == 0 || req.Depth != DepthSMTP {
 		return nil
 	}
 	until := v.enumerations.stopped(req.App, a, v.now())

@@ -206,7 +206,7 @@ func TestBurst(t *testing.T) {
 // TestEnumeration: an application that guesses names at a domain is stopped there, alone, for an hour.
 func TestEnumeration(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, options{spec: village(), memory: true})
+		r := newRig(t, options{spec: village(), memory: true, settings: verify.Settings{DeadNames: 100}})
 		ask := func(app, email string) *verdict.Answer {
 			req := row(email)
 			req.App = app
@@ -233,7 +233,7 @@ func TestEnumeration(t *testing.T) {
 // TestSameNameIsNoEnumeration: to ask for one dead name a thousand times is not to guess names.
 func TestSameNameIsNoEnumeration(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, options{spec: village()}) // Without memory each question is asked.
+		r := newRig(t, options{spec: village(), settings: verify.Settings{DeadNames: 100}}) // Without memory each question is asked.
 		for range 150 {
 			r.want(r.ask(row("nobody@a.test")), verdict.MailboxNotFound)
 		}

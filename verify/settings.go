@@ -15,6 +15,7 @@ import (
 type settings struct {
 	prober    Prober
 	blocked   string
+	deadNames int
 	sender    string
 	mode      func(domain string, hosts []string) (provider.Mode, bool) // nil if the table's modes are in force.
 	policy    Policy
@@ -26,7 +27,7 @@ type settings struct {
 // compile checks s and makes it ready. Its error names every entry at fault.
 func compile(s Settings) (*settings, error) {
 	out := &settings{
-		prober: s.Prober, blocked: s.Blocked, sender: s.Sender, mode: s.Mode, policy: s.Policy,
+		prober: s.Prober, blocked: s.Blocked, deadNames: s.DeadNames, sender: s.Sender, mode: s.Mode, policy: s.Policy,
 		addresses: map[string]bool{}, domains: map[string]bool{},
 	}
 	var errs []error

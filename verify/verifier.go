@@ -61,7 +61,12 @@ type Settings struct {
 	// known of the provider. It is called concurrently; nil says nothing of any domain.
 	Mode func(domain string, hosts []string) (provider.Mode, bool)
 
-	Policy     Policy
+	Policy Policy
+
+	// DeadNames is how many different names that do not exist an application may ask one domain for within an hour, if
+	// two of three that it asks for there do not. Who comes to that is stopped there for an hour. 0 stops nobody.
+	DeadNames int
+
 	NeverProbe []string // Addresses, domains and patterns of mail hosts that are not asked.
 }
 
@@ -235,9 +240,7 @@ func (v *Verifier) admitted(ctx context.Context, req *Request, a address.Address
 	if err != nil {
 		return nil, err
 	}
-	if req.Depth == DepthSMTP && !ans.Cached {
-		v.enumerations.note(req.App, a, ans.Reason == verdict.MailboxNotFound, v.now())
-	}
+	v.tallyDead(req, a, ans)
 	return new(*ans), nil // The flight's answer is shared; this caller's copy is not.
 }
 
