@@ -49,6 +49,12 @@ func (a *account) refused(now time.Duration, h hold) {
 	}
 }
 
+// forgive takes back refusals that were booked at an instant. On the disk they stay until it is written again.
+func (a *account) forgive(now, at time.Duration, h hold) {
+	a.dead.Remove(now, at, h.targets)
+	a.controls.Remove(now, at, h.controls)
+}
+
 // written notes whether the record that was being written is on the disk.
 func (a *account) written(ok bool) {
 	if ok && a.writing != nil {

@@ -242,17 +242,44 @@ func (pa *path) spend(now time.Duration, prefix netip.Prefix, control, dead bool
 	if !control {
 		pa.source.probed(pa.site.provider, 0, 1, pa.pool.wall(now))
 	}
-	one := hold{targets: 1}
-	if control {
-		one = hold{controls: 1}
-	}
+	pa.book(now, prefix, control)
+}
+
+// book books one refusal at every level.
+func (pa *path) book(now time.Duration, prefix netip.Prefix, control bool) {
 	for _, l := range pa.levels(prefix) {
-		l.account.refused(now, one)
+		l.account.refused(now, one(control))
 		if control {
 			l.grow(now)
 		}
 	}
 	pa.touch()
+}
+
+// A debt is a refusal that was booked for a probe though nobody knows of it. The zero debt is none.
+type debt struct {
+	at     time.Duration
+	prefix netip.Prefix
+}
+
+// forgive takes back what was booked for a probe that turns out not to have been refused.
+func (pa *path) forgive(now time.Duration, pr *probe) {
+	if pr.owed == (debt{}) {
+		return
+	}
+	for _, l := range pa.levels(pr.owed.prefix) {
+		l.account.forgive(now, pr.owed.at, one(pr.rcpt.Control))
+	}
+	pr.owed = debt{}
+	pa.touch()
+}
+
+// one is a hold of one question.
+func one(control bool) hold {
+	if control {
+		return hold{controls: 1}
+	}
+	return hold{targets: 1}
 }
 
 // pathRefusals is how many dead recipients the site told this prefix of within the last hour, controls included.

@@ -12,15 +12,16 @@ import (
 
 // A flight is the transactions that go to the server in one write, and what came of them.
 type flight struct {
-	sender  string
-	reader  reader
-	batches []batch
-	txs     []smtp.Transaction // Parallel to batches.
-	prefix  netip.Prefix       // The network that it comes from.
-	hold    hold               // What is reserved for it.
-	test    bool               // Asks about nobody: whether we are welcome again.
-	at      time.Time          // When it was written.
-	end     time.Time          // When its last reply had come, or the session had died.
+	sender   string
+	reader   reader
+	batches  []batch
+	txs      []smtp.Transaction // Parallel to batches.
+	prefix   netip.Prefix       // The network that it comes from.
+	hold     hold               // What is reserved for it.
+	stepwise bool               // Its commands wait for one another.
+	test     bool               // Asks about nobody: whether we are welcome again.
+	at       time.Time          // When it was written.
+	end      time.Time          // When its last reply had come, or the session had died.
 }
 
 // A batch is one transaction: recipients of one domain.
@@ -52,6 +53,7 @@ func (s *session) testFlight() *flight {
 
 // add adds a transaction, whose commands wait for one another if stepwise.
 func (f *flight) add(probes []*probe, stepwise bool) {
+	f.stepwise = f.stepwise || stepwise
 	tx := smtp.Transaction{
 		ReversePath: f.sender, SMTPUTF8: probes[0].rcpt.SMTPUTF8, Recipients: make([]string, len(probes)),
 		Stepwise: stepwise,

@@ -83,6 +83,7 @@ type Pool struct {
 	base     Limits // For sites without a provider.
 	rules    siteRules
 	sources  []*sourceState
+	former   []*sourceState // Those that are gone, the last one last.
 	sites    map[string]*site
 	sessions int                       // Open or being opened.
 	idle     idleList                  // Sessions that linger, the longest first.

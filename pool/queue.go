@@ -42,6 +42,7 @@ type probe struct {
 	in      *appDomain
 	state   probeState
 	sends   int       // Flights that it was in.
+	owed    debt      // What was booked for one of them.
 	queued  time.Time // When it came.
 	waiters []waiter
 	first   [1]waiter // Room for the only one that most probes have.

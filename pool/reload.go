@@ -37,19 +37,12 @@ func (p *Pool) Reload(opts Options) error {
 func (p *Pool) apply(opts Options) {
 	kept := make([]*sourceState, 0, len(opts.Sources))
 	for _, s := range opts.Sources {
-		at := slices.IndexFunc(p.sources, func(o *sourceState) bool { return o.same(&s) })
-		if at >= 0 {
-			kept = append(kept, p.sources[at])
-			continue
-		}
-		kept = append(kept, p.newSourceState(s))
+		kept = append(kept, p.stateOf(s))
 	}
 	for i := range kept { // What does not make it another source.
 		kept[i].weight, kept[i].schedule = opts.Sources[i].Weight, opts.Sources[i].Warmup
 	}
-	for _, old := range p.sources {
-		old.gone = !slices.Contains(kept, old)
-	}
+	p.retire(kept)
 	p.base = DefaultLimits().With(opts.Limits)
 	p.rules, _ = compileRules(opts.Sites)                 // Checked by fill.
 	opts.Sources, opts.Limits, opts.Sites = nil, nil, nil // They are the caller's.
@@ -59,6 +52,38 @@ func (p *Pool) apply(opts Options) {
 	}
 	for _, s := range p.sites {
 		p.limit(s)
+	}
+}
+
+// stateOf is the state of a source: that which it has, or had before it was gone, since what was spent and refused is
+// remembered with it; or a new one.
+func (p *Pool) stateOf(s Source) *sourceState {
+	for _, known := range [][]*sourceState{p.sources, p.former} {
+		if at := slices.IndexFunc(known, func(o *sourceState) bool { return o.same(&s) }); at >= 0 {
+			return known[at]
+		}
+	}
+	return p.newSourceState(s)
+}
+
+// mostFormer is how many sources that are gone are remembered.
+const mostFormer = 100
+
+// retire notes that the sources are those that are kept, and that all others are gone.
+func (p *Pool) retire(kept []*sourceState) {
+	isKept := func(s *sourceState) bool { return slices.Contains(kept, s) }
+	for _, old := range p.sources {
+		if !isKept(old) {
+			p.former = append(p.former, old)
+		}
+	}
+	p.former = slices.DeleteFunc(p.former, isKept)
+	p.former = p.former[max(0, len(p.former)-mostFormer):]
+	for _, s := range p.former {
+		s.gone = true
+	}
+	for _, s := range kept {
+		s.gone = false
 	}
 }
 

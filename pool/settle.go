@@ -104,7 +104,7 @@ func (s *session) results(f *flight, e *smtp.Error) []*probe {
 		b := &f.batches[i]
 		switch {
 		case doubtful:
-			s.charge(f, b)
+			s.owe(f, b.probes)
 			back = s.again(back, b.probes, s.unbelieved(f, b, e))
 		case b.refused():
 			back = s.mailRefused(back, f, b)
@@ -116,14 +116,31 @@ func (s *session) results(f *flight, e *smtp.Error) []*probe {
 	return back
 }
 
-// charge books what a server said to recipients of b, though nobody knows to which of them: it has counted that, and
-// counts again when they are asked about again.
-func (s *session) charge(f *flight, b *batch) {
+// owe books probes that were sent, to which we have no reply that we believe, as refused: the server may have refused and
+// counted them. Where it then says of one that it is none of those, that is given back.
+func (s *session) owe(f *flight, probes []*probe) {
 	pa := s.lane.path
-	for i, pr := range b.probes {
-		if r := &b.replies[i]; r.reply.Code != 0 && isDead(r) && pr.sends < maxSends { // The second time again does it.
-			pa.spend(pa.pool.now(), f.prefix, pr.rcpt.Control, true)
+	if !f.answered() { // It was gone before it had read anything.
+		return
+	}
+	now := pa.pool.now()
+	for _, pr := range probes {
+		if pr.sends < maxSends { // Who is asked about no more is booked for good.
+			pr.owed = debt{at: now, prefix: f.prefix}
+			pa.book(now, f.prefix, pr.rcpt.Control)
 		}
+	}
+}
+
+// sentOf are those of the probes of b from i on that were sent, when e ended the session before the reply to i.
+func (s *session) sentOf(f *flight, b *batch, i int, e *smtp.Error) []*probe {
+	switch {
+	case s.pipelined() && !f.stepwise:
+		return b.probes[i:]
+	case e != nil && e.Stage == smtp.StageRCPT && b.mail.reply.Positive():
+		return b.probes[i : i+1]
+	default:
+		return nil
 	}
 }
 
@@ -184,10 +201,14 @@ func (s *session) answers(back []*probe, f *flight, b *batch, e *smtp.Error) []*
 	for i, pr := range b.probes {
 		r := &b.replies[i]
 		if r.reply.Code == 0 {
+			s.owe(f, s.sentOf(f, b, i, e))
 			return s.again(back, b.probes[i:], s.lost(f, b, e))
 		}
 		pa.site.observe(pr, r)
 		dead := isDead(r)
+		if !dead {
+			pa.forgive(now, pr)
+		}
 		s.tally(pr, r, dead)
 		pa.spend(now, f.prefix, pr.rcpt.Control, dead)
 		o := s.outcome(smtp.StageRCPT)

@@ -145,19 +145,13 @@ func (p *Pool) limit(s *site) {
 	s.unpaced = s.across == nil && s.limits.unpaced()
 }
 
-// path finds or makes the path from src. A source that was gone for a while is known to the site by its old one.
+// path finds or makes the path from src.
 func (s *site) path(src *sourceState) *path {
-	if pa := s.paths[src]; pa != nil {
-		return pa
+	pa := s.paths[src]
+	if pa == nil {
+		pa = &path{pool: s.pool, site: s, source: src}
+		s.paths[src] = pa
 	}
-	pa := &path{pool: s.pool, site: s, source: src}
-	for old, was := range s.paths {
-		if old.gone && old.same(&src.Source) {
-			pa.conduct = was.conduct
-			pa.testing = false
-		}
-	}
-	s.paths[src] = pa
 	return pa
 }
 

@@ -210,3 +210,45 @@ func TestPenalty(t *testing.T) {
 		}
 	}
 }
+
+func TestRoomInAll(t *testing.T) {
+	var a, b Window
+	now := 48 * time.Hour
+	a.Add(now, 3)
+	b.Add(now+10*time.Minute, 4)
+	later := now + 20*time.Minute
+	for _, test := range []struct {
+		name           string
+		limit, held, n int
+		want           time.Duration
+	}{
+		{"there is room", 8, 0, 1, later},
+		{"the oldest of either have to go", 7, 0, 1, now + span*time.Minute},
+		{"what is held counts", 8, 1, 1, now + span*time.Minute},
+		{"those of both have to go", 4, 0, 1, now + 10*time.Minute + span*time.Minute},
+		{"it will never fit", 2, 2, 1, Never},
+	} {
+		if got := RoomInAll(later, test.limit, test.held, test.n, &a, &b); got != test.want {
+			t.Errorf("%s: RoomInAll(limit %d, held %d, n %d) = %v, want %v", test.name, test.limit, test.held, test.n, got, test.want)
+		}
+	}
+}
+
+func TestWindowRemove(t *testing.T) {
+	var w Window
+	now := 48 * time.Hour
+	w.Add(now, 2)
+	w.Remove(now+time.Minute, now, 1)
+	if got := w.Spent(now + time.Minute); got != 1 {
+		t.Errorf("Spent() = %d after one of two was taken back, want 1", got)
+	}
+	w.Add(now+span*time.Minute, 1) // In the slot of the first, which it has forgotten.
+	w.Remove(now+span*time.Minute, now, 1)
+	if got := w.Spent(now + span*time.Minute); got != 1 {
+		t.Errorf("Spent() = %d after one long gone was taken back, want 1", got)
+	}
+	w.Remove(now+span*time.Minute, now+span*time.Minute, 5)
+	if got := w.Spent(now + span*time.Minute); got != 0 {
+		t.Errorf("Spent() = %d after more was taken back than there was, want 0", got)
+	}
+}

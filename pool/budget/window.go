@@ -49,6 +49,19 @@ func (w *Window) add(minute int64, n int) {
 	w.sum += n
 }
 
+// Remove takes back n events that were counted at an instant, if it has not forgotten them.
+func (w *Window) Remove(now, at time.Duration, n int) {
+	w.roll(now)
+	minute := int64(at / time.Minute)
+	if minute > w.last || w.last-minute >= span || minute < 0 {
+		return
+	}
+	slot := &w.slots[minute%span]
+	n = min(n, int(*slot))
+	*slot -= uint16(n)
+	w.sum -= n
+}
+
 // Spent is how many events the window holds.
 func (w *Window) Spent(now time.Duration) int {
 	w.roll(now)
