@@ -262,3 +262,22 @@ func (r *rig) wantNothing() {
 		r.t.Errorf("%d records are left in the store", n)
 	}
 }
+
+// gone waits until nothing is left of a job that was deleted: its record is the last.
+func (r *rig) gone(id string) {
+	r.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	end := time.NewTimer(10 * time.Second)
+	defer end.Stop()
+	for {
+		if _, found, err := r.records.jobs.Get([]byte(id)); err != nil || !found {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-end.C:
+			r.t.Fatal("a deleted job is still there")
+		}
+	}
+}

@@ -14,7 +14,7 @@ type scheduler struct {
 	order  *order
 	taken  func(row uint64) bool // Rows that have an outcome, or wait for a time of their own.
 	window int                   // How many items may be out; set before each take.
-	most   int                   // How many lanes are open at a time.
+	most   int                   // How many lanes are open at a time, at most.
 
 	next   uint32 // The next domain to open.
 	open   int    // Lanes that are open.
@@ -28,7 +28,8 @@ type scheduler struct {
 const mostLanes = 8192
 
 func newScheduler(o *order, taken func(uint64) bool, window int) *scheduler {
-	return &scheduler{order: o, taken: taken, window: window, most: min(mostLanes, max(64, 2*window)), sites: map[uint64]*site{}}
+	most := min(mostLanes, max(64, 2*window), max(1, int(o.sizes.Domains)))
+	return &scheduler{order: o, taken: taken, window: window, most: most, sites: map[uint64]*site{}}
 }
 
 // take is the next item to ask about; false if there is none for now. The caller gives it back by done or by park.
@@ -108,7 +109,7 @@ func (s *scheduler) openLanes() error {
 
 // admit queues a lane that is opened.
 func (s *scheduler) admit(l *lane, questions uint32) {
-	l.share = 1 + int(uint64(questions)*uint64(s.most)/max(1, s.order.sizes.Questions))
+	l.share = max(1, int(uint64(questions)*uint64(s.most)/max(1, s.order.sizes.Questions)))
 	l.turns = l.share
 	l.queued = true
 	s.open++

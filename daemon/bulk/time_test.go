@@ -29,8 +29,8 @@ func TestWaiting(t *testing.T) {
 		},
 		{
 			"greylisted for ever", func(email string, _ int) *verdict.Answer {
-				return later(email, verdict.Greylisted, 25*time.Minute)
-			}, Spec{Patience: time.Hour}, verdict.Greylisted, 3, 50 * time.Minute,
+				return later(email, verdict.Greylisted, 150*time.Second)
+			}, Spec{Patience: 6 * time.Minute}, verdict.Greylisted, 3, 5 * time.Minute,
 		},
 		{
 			"greylisted, without patience", func(email string, _ int) *verdict.Answer {
@@ -45,22 +45,22 @@ func TestWaiting(t *testing.T) {
 		{
 			"no budget for longer than patience", func(email string, n int) *verdict.Answer {
 				if n <= 3 {
-					return later(email, verdict.BudgetExhausted, time.Hour)
+					return later(email, verdict.BudgetExhausted, 3*time.Minute)
 				}
 				return answer(email, verdict.MailboxAccepted)
-			}, Spec{Patience: time.Minute}, verdict.MailboxAccepted, 4, 3 * time.Hour,
+			}, Spec{Patience: time.Minute}, verdict.MailboxAccepted, 4, 9 * time.Minute,
 		},
 		{
 			"a budget that is spent while it was greylisted", func(email string, n int) *verdict.Answer {
 				switch n {
 				case 1:
-					return later(email, verdict.Greylisted, 10*time.Minute)
+					return later(email, verdict.Greylisted, 2*time.Minute)
 				case 2:
-					return later(email, verdict.BudgetExhausted, 10*time.Minute)
+					return later(email, verdict.BudgetExhausted, 2*time.Minute)
 				default:
 					return answer(email, verdict.MailboxAccepted)
 				}
-			}, Spec{Patience: time.Hour}, verdict.MailboxAccepted, 3, 20 * time.Minute,
+			}, Spec{Patience: time.Hour}, verdict.MailboxAccepted, 3, 4 * time.Minute,
 		},
 		{
 			"too late, then in time", func(email string, n int) *verdict.Answer {
@@ -77,13 +77,13 @@ func TestWaiting(t *testing.T) {
 		},
 		{
 			"no budget, and a time limit", func(email string, _ int) *verdict.Answer {
-				return later(email, verdict.BudgetExhausted, time.Hour)
-			}, Spec{TimeLimit: 90 * time.Minute}, verdict.BudgetExhausted, 2, 90 * time.Minute,
+				return later(email, verdict.BudgetExhausted, 4*time.Minute)
+			}, Spec{TimeLimit: 6 * time.Minute}, verdict.BudgetExhausted, 2, 6 * time.Minute,
 		},
 		{
 			"greylisted, and a time limit", func(email string, _ int) *verdict.Answer {
-				return later(email, verdict.Greylisted, time.Hour)
-			}, Spec{TimeLimit: 90 * time.Minute}, verdict.Greylisted, 2, 90 * time.Minute,
+				return later(email, verdict.Greylisted, 4*time.Minute)
+			}, Spec{TimeLimit: 6 * time.Minute}, verdict.Greylisted, 2, 6 * time.Minute,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -115,16 +115,16 @@ func TestPatienceOutlivesRestart(t *testing.T) {
 		away  time.Duration
 		asked int
 	}{
-		{"back in time", 10 * time.Minute, 2},
-		{"back too late", 2 * time.Hour, 1},
+		{"back in time", time.Minute, 2},
+		{"back too late", 7 * time.Minute, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{reply: func(req verify.Request, _ int) (*verdict.Answer, error) {
-					return later(req.Email, verdict.Greylisted, 40*time.Minute), nil
+					return later(req.Email, verdict.Greylisted, 4*time.Minute), nil
 				}}
 				r := newRig(t, s)
-				id := r.create(Spec{Patience: time.Hour}, "ada@a.test\n").ID
+				id := r.create(Spec{Patience: 6 * time.Minute}, "ada@a.test\n").ID
 				r.await(id, "a row that waits", func(i *Info) bool { return i.Counts.Waiting == 1 })
 				r.stop(time.Second)
 				time.Sleep(tt.away)
@@ -142,7 +142,7 @@ func TestPatienceOutlivesRestart(t *testing.T) {
 // says what it waits for.
 func TestStandstill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		open := time.Now().Add(time.Hour)
+		open := time.Now().Add(10 * time.Minute)
 		s := &script{}
 		s.reply = func(req verify.Request, _ int) (*verdict.Answer, error) {
 			a := answer(req.Email, verdict.MailboxAccepted)
@@ -174,15 +174,15 @@ func TestStandstill(t *testing.T) {
 		if got := info.Live.Standing[0]; got.Site != want.Site || got.Rows != want.Rows || !got.Until.Equal(open) || got.Why != want.Why {
 			t.Errorf("standing = %+v, want %+v", got, want)
 		}
-		if left := info.Live.Left; !left.Known || left.Duration < 50*time.Minute {
-			t.Errorf("left = %+v, want about an hour and more", left)
+		if left := info.Live.Left; !left.Known || left.Duration < 9*time.Minute {
+			t.Errorf("left = %+v, want ten minutes and more", left)
 		}
 		if n := len(s.snapshot()); n > 200+200 {
 			t.Errorf("%d questions so far, want no row asked about over and over", n)
 		}
 		r.finished(id)
-		if took := time.Since(info.Created); took > 61*time.Minute {
-			t.Errorf("all took %v, want little more than the hour", took)
+		if took := time.Since(info.Created); took > 11*time.Minute {
+			t.Errorf("all took %v, want little more than the ten minutes", took)
 		}
 	})
 }
@@ -190,13 +190,13 @@ func TestStandstill(t *testing.T) {
 // TestRetention deletes a job once it has been kept long enough.
 func TestRetention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, &script{}, func(o *Options) { o.Settings.Retention = time.Hour })
+		r := newRig(t, &script{}, func(o *Options) { o.Settings.Retention = 5 * time.Minute })
 		id := r.create(Spec{}, "ada@a.test\n").ID
 		info := r.finished(id)
-		if want := info.Ended.Add(time.Hour); !info.Expires.Equal(want) {
+		if want := info.Ended.Add(5 * time.Minute); !info.Expires.Equal(want) {
 			t.Errorf("expires %v, want %v", info.Expires, want)
 		}
-		time.Sleep(59 * time.Minute)
+		time.Sleep(4 * time.Minute)
 		if _, err := r.Get("", id); err != nil {
 			t.Errorf("Get() before its time = %v", err)
 		}
