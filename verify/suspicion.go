@@ -2,9 +2,11 @@ package verify
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/verimails/verimaild/pool"
+	"github.com/verimails/verimaild/pool/provider"
 	"github.com/verimails/verimaild/verify/judge"
 	"github.com/verimails/verimaild/verify/verdict"
 )
@@ -15,15 +17,24 @@ const listenRounds = 3
 // weighAcceptance finds out whether an acceptance is to be believed.
 func (r *run) weighAcceptance(now time.Time) {
 	f := &r.facts
-	limit := suspectAfter
-	if r.provider != nil && r.provider.Quirks.SilentAccept {
-		limit = suspectSilent
-	}
 	refusedAt, silenced, other := r.v.paths.look(r.path(), r.domain())
 	f.Silenced = now.Before(silenced)
-	f.Suspected = f.Silenced || r.target.PathRefusals >= limit
+	f.Suspected = f.Silenced || r.target.PathRefusals >= suspectLimit(r.provider)
 	f.RefusedSince = refusedAt.After(r.acceptedAt)
 	f.Alone = other.domain == ""
+}
+
+// suspectLimit is how many refusals within an hour make an acceptance suspect at a provider's hosts; nil is no provider that
+// is known.
+func suspectLimit(p *provider.Provider) int {
+	switch {
+	case p != nil && p.Quirks.SilentAccept:
+		return suspectSilent
+	case p != nil && (p.Confidence == provider.ConfidenceHigh || p.Confidence == provider.ConfidenceMedium):
+		return math.MaxInt // Its habits are known, and that is none of them; it says so when it has had enough.
+	default:
+		return suspectAfter
+	}
 }
 
 // listens spares step if it only asks whether the site still refuses anybody, and somebody else finds that out: it waits
