@@ -2,7 +2,7 @@
 TOOL = go tool -modfile=tools.mod
 FUZZTIME ?= 20s
 
-.PHONY: build test race fuzz bench lint fmt check cover interop unit boot dist install generate
+.PHONY: build test race fuzz bench lint fmt check cover interop unit boot dist install generate mutation
 
 build:
 	go build -trimpath -o verimaild ./cmd/verimaild
@@ -52,3 +52,7 @@ boot: ## The package in a Debian of its own, booted by systemd-nspawn; as root.
 	.ci/nspawn
 
 check: lint race ## What CI runs, but for fuzzing and interop.
+
+mutation: ## The judgement, condition by condition: a test has to notice each that is changed. About ten minutes.
+	go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash --invert-logical --invert-loopctrl \
+		--timeout-coefficient 10 --threshold-efficacy 100 --threshold-mcover 100 ./verify/judge
