@@ -212,6 +212,6 @@ type Log struct {
 	Format string `mapstructure:"format" default:"json" enum:"json,console" reload:"restart"`
 
 	// Write the whole address into the line that is logged at level debug for each answer. With false, only its domain
-	// is written.
+	// and a keyed hash of it are written.
 	Addresses bool `mapstructure:"addresses" default:"false"`
 }

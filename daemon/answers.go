@@ -2,6 +2,9 @@ package daemon
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"sync/atomic"
 	"time"
 
@@ -15,15 +18,16 @@ import (
 )
 
 // An answerLog writes one line for each answer, at level debug: with its domain, and with the whole address only if
-// log.addresses says so.
+// log.addresses says so; otherwise with a keyed hash of it, by which lines about one address can be found.
 type answerLog struct {
 	verifier  api.Verifier
 	log       *zap.Logger
+	key       [32]byte // Of the hashes.
 	addresses atomic.Bool
 }
 
-func newAnswerLog(v api.Verifier, log *zap.Logger, cfg config.Log) *answerLog {
-	l := &answerLog{verifier: v, log: log}
+func newAnswerLog(v api.Verifier, log *zap.Logger, key [32]byte, cfg config.Log) *answerLog {
+	l := &answerLog{verifier: v, log: log, key: key}
 	l.addresses.Store(cfg.Addresses)
 	return l
 }
@@ -36,9 +40,11 @@ func (l *answerLog) Verify(ctx context.Context, req verify.Request) (*verdict.An
 	if entry == nil {
 		return ans, err
 	}
-	fields := []zap.Field{zap.String("app", req.App), zap.Duration("dur", time.Since(start))}
+	fields := []zap.Field{zap.String("request_id", req.ID), zap.String("app", req.App), zap.Duration("dur", time.Since(start))}
 	if l.addresses.Load() {
 		fields = append(fields, zap.String("address", req.Email))
+	} else {
+		fields = append(fields, zap.String("address_hash", l.hash(ans, req.Email)))
 	}
 	if err != nil {
 		fields = append(fields, zap.Error(err))
@@ -49,4 +55,14 @@ func (l *answerLog) Verify(ctx context.Context, req verify.Request) (*verdict.An
 	}
 	entry.Write(fields...)
 	return ans, err
+}
+
+// hash stands for an address: that of its normal form, if it has one, so that one spelling finds the other.
+func (l *answerLog) hash(ans *verdict.Answer, email string) string {
+	if ans != nil && ans.Normalized != "" {
+		email = ans.Normalized
+	}
+	mac := hmac.New(sha256.New, l.key[:])
+	mac.Write([]byte(email))
+	return hex.EncodeToString(mac.Sum(nil)[:8])
 }

@@ -69,7 +69,7 @@ func (d *Daemon) build() error {
 	if err := d.buildLedger(); err != nil {
 		return err
 	}
-	d.answers = newAnswerLog(d.verifier, d.log.Named("verify"), d.cfg.Log)
+	d.answers = newAnswerLog(d.verifier, d.log.Named("verify"), d.stores.Key(store.LogHashes), d.cfg.Log)
 	d.accounts, err = api.NewAccounts(api.AccountsOptions{
 		Apps: apps(d.cfg), State: d.stores.State(), Observe: d.metrics.answered, Logger: d.log.Named("api"),
 	})

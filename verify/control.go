@@ -92,7 +92,7 @@ func (r *run) take(ctx context.Context, step judge.Step) {
 func (r *run) extra(ctx context.Context, rcpt pool.Recipient) judge.Finding {
 	req := r.request(rcpt)
 	req.Source = r.target.Source
-	out := r.s.prober.Probe(ctx, req)[0]
+	out := r.asked(ctx, req)[0]
 	r.hear(&out)
 	r.ans.Evidence = append(r.ans.Evidence, evidence(&out))
 	return r.control(&out)
@@ -117,7 +117,7 @@ func (r *run) elsewhere(ctx context.Context) judge.Finding {
 	_, _, other := r.v.paths.look(r.path(), r.domain())
 	req := r.request(pool.Recipient{Path: controlPath(r.v.secret, other.domain, r.unheard()), Control: true})
 	req.Domain, req.Hosts, req.Source = other.domain, other.hosts, r.target.Source
-	out := r.s.prober.Probe(ctx, req)[0]
+	out := r.asked(ctx, req)[0]
 	if f := judge.Of(&out); f.Refused() {
 		r.v.paths.refused(r.path(), other, out.At)
 	}

@@ -109,7 +109,7 @@ func (r *run) askTarget(ctx context.Context, scout bool) {
 		if r.ticket != nil {
 			req.Source = r.ticket.source
 		}
-		out = r.s.prober.Probe(wanted, req)
+		out = r.asked(wanted, req)
 		stop()
 		if out[0].Failure != pool.FailCanceled || ctx.Err() != nil || r.v.unwanted(r.flight) {
 			break

@@ -39,6 +39,7 @@ type Request struct {
 	Wait  bool // Wait out greylisting up to the deadline.
 	Trace bool // The answer comes with its Trace.
 
+	ID     string // Names the request in the log; may be "".
 	App    string // The application that asks; "" means default.
 	Weight int    // Of the application: how many turns it has for one of another's. 0 means 1.
 	Class  Class

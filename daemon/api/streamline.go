@@ -157,7 +157,7 @@ func (w *worker) ask(line []byte) (*verdict.Answer, error) {
 	if err := caller.need(ScopeVerify); err != nil {
 		return nil, err
 	}
-	req.App, req.Weight, req.Class = caller.App, caller.Weight, caller.Class
+	req.ID, req.App, req.Weight, req.Class = c.id, caller.App, caller.Weight, caller.Class
 	req.Admit = w.admit
 	defer w.settle()
 	for {

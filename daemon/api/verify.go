@@ -34,7 +34,7 @@ func (s *Server) verifyBody(c *call) error {
 
 // verify asks about one address and replies. An address that can't be one is an answer, not an error.
 func (s *Server) verify(c *call, req verify.Request) error {
-	req.App, req.Weight, req.Class = c.caller.App, c.caller.Weight, c.caller.Class
+	req.ID, req.App, req.Weight, req.Class = c.id, c.caller.App, c.caller.Weight, c.caller.Class
 	a, err := s.opts.Verifier.Verify(c.r.Context(), req)
 	if _, refused := errors.AsType[*QuotaError](err); refused {
 		s.accounts.turnedAway(req.App)

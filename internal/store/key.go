@@ -26,6 +26,7 @@ const (
 	AddressHashes Purpose = "verimaild address hashes v1" // Keys of remembered addresses and domains.
 	ControlNames  Purpose = "verimaild control names v1"  // Local-parts of made-up recipients.
 	Tickets       Purpose = "verimaild tickets v1"        // Encryption of greylist tickets.
+	LogHashes     Purpose = "verimaild log hashes v1"     // What stands for an address in the log.
 )
 
 // keyIDPurpose is what the mark of a key in the cache store is derived for.

@@ -1,0 +1,34 @@
+package verify
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/verimails/verimaild/pool"
+)
+
+// asked has the prober ask, and says in the log, at level debug, what came of each recipient, under the name of the request
+// that had it asked: of the first one, where several wait for the same answer. No address is in it.
+func (r *run) asked(ctx context.Context, req pool.Request) []pool.Outcome {
+	out := r.s.prober.Probe(ctx, req)
+	for i := range out {
+		o := &out[i]
+		entry := r.v.log.Check(zapcore.DebugLevel, "asked")
+		if entry == nil {
+			break
+		}
+		fields := []zap.Field{
+			zap.String("request_id", r.req.ID), zap.String("app", req.App), zap.String("domain", req.Domain), zap.Bool("control", o.Recipient.Control),
+			zap.String("source", o.Source), zap.String("mx", o.Host), zap.String("stage", string(o.Stage)),
+		}
+		if o.Failure != pool.FailNone {
+			fields = append(fields, zap.String("failure", string(o.Failure)))
+		} else {
+			fields = append(fields, zap.Int("code", o.Reply.Code), zap.String("class", string(o.Meaning.Class)), zap.String("rule", o.Meaning.Rule))
+		}
+		entry.Write(fields...)
+	}
+	return out
+}
