@@ -52,7 +52,7 @@ type Job struct {
 	CreatedAt time.Time `json:"created_at"`
 	StartedAt time.Time `json:"started_at"` // When its rows began to be asked about; null before.
 	EndedAt   time.Time `json:"ended_at"`   // null before.
-	ExpiresAt time.Time `json:"expires_at"` // When it is deleted; null before its end.
+	ExpiresAt time.Time `json:"expires_at"` // When it is deleted; null before its end, and if it is kept for ever.
 }
 
 // A JobList is what was found out about a list.

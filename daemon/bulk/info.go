@@ -24,7 +24,7 @@ type Info struct {
 	Of     []verdict.Verdict // The verdicts that a rerun took.
 
 	Created, Started, Ended time.Time
-	Expires                 time.Time // When it is deleted; zero before its end.
+	Expires                 time.Time // When it is deleted; zero before its end, and if it is kept for ever.
 
 	Patience  time.Duration
 	TimeLimit time.Duration // 0 is none.
@@ -65,8 +65,8 @@ func (j *job) info() Info {
 	if i.Counts.Done > 0 {
 		i.Bounces, i.Method = estimateBounces(&i.Counts), bounceMethod
 	}
-	if rec.State.Ended() {
-		i.Expires = rec.Ended.Add(j.jobs.settings.Load().Retention)
+	if keep := j.jobs.settings.Load().Retention; rec.State.Ended() && keep > 0 {
+		i.Expires = rec.Ended.Add(keep)
 	}
 	return i
 }

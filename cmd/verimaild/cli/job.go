@@ -135,10 +135,13 @@ func renderJob(w io.Writer, j *apitype.Job) {
 		row("rerun of", "%s, its rows that were %s", j.RerunOf, dropless(j.Took))
 	}
 	row("created", "%s", j.CreatedAt.Local().Format(time.RFC3339))
-	if !j.EndedAt.IsZero() {
-		row("ended", "%s; kept until %s", j.EndedAt.Local().Format(time.RFC3339), j.ExpiresAt.Local().Format(time.RFC3339))
-	} else {
+	switch {
+	case j.EndedAt.IsZero():
 		row("progress", "%s", progressLine(j))
+	case j.ExpiresAt.IsZero():
+		row("ended", "%s", j.EndedAt.Local().Format(time.RFC3339))
+	default:
+		row("ended", "%s; kept until %s", j.EndedAt.Local().Format(time.RFC3339), j.ExpiresAt.Local().Format(time.RFC3339))
 	}
 	for _, h := range j.Progress.Holds {
 		row("", "%s", holdLine(&h))
