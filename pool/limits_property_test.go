@@ -21,7 +21,7 @@ import (
 // while, and sources come and go. Then it counts as the servers do: no network has had more refusals, sessions or
 // questions than the limits allow. Nothing was left reserved, and nobody has waited for ever.
 func TestLimitsHold(t *testing.T) {
-	n := 60
+	n := 30
 	if testing.Short() {
 		n = 15
 	}
@@ -142,7 +142,7 @@ func (c *siege) source(i int) pool.Source {
 }
 
 func (c *siege) run() {
-	for i := range 150 {
+	for i := range 110 {
 		c.ask(i)
 		if c.rand.IntN(3) == 0 {
 			time.Sleep(time.Duration(c.rand.IntN(60)) * time.Second)
