@@ -92,7 +92,7 @@ func newRoot(io stdio) *cobra.Command {
 	)
 	root.AddCommand(newBulkCmd(io), newJobCmd(io))
 	root.AddCommand(newCacheCmd(io), newDomainCmd(io), newEgressCmd(io), newFeedbackCmd(io))
-	root.AddCommand(newManCmd())
+	root.AddCommand(newManCmd(), newReloadCmd(io))
 	root.AddCommand(newUsageCmd(io), newDoctorCmd(io), newStatusCmd(io), newTopCmd(io))
 	return root
 }
