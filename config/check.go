@@ -34,6 +34,7 @@ func check(c *Config, before Faults) Faults {
 	k.ages()
 	k.apps()
 	k.metrics()
+	k.socketmap()
 	return k.faults
 }
 

@@ -12,7 +12,7 @@ import (
 // sources are the files of the tree. Their comments are the documentation of the keys, so that Go's reader and the
 // operator read the same words; see docs/adr/0009-configuration.md.
 //
-//go:embed tree.go egress.go limits.go memory.go apps.go metrics.go preflight.go bulk.go
+//go:embed tree.go egress.go limits.go memory.go apps.go metrics.go socketmap.go preflight.go bulk.go
 var sources embed.FS
 
 // comments are the comments of the tree's fields, by "Struct.Field". Line breaks within a paragraph are spaces.

@@ -70,6 +70,10 @@ type Config struct {
 	// What counts against the quotas of apps, beside the addresses that somebody was asked about.
 	Charge Charge `mapstructure:"charge" reload:"live"`
 
+	// Where a mail server asks about recipients, by Postfix's socketmap protocol: only what is definitely undeliverable is
+	// found, and rejected.
+	Socketmap Socketmap `mapstructure:"socketmap" reload:"restart"`
+
 	// Where numbers are shown.
 	Metrics Metrics `mapstructure:"metrics" reload:"restart"`
 

@@ -187,7 +187,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	}
 	d.later("socket", d.api.Shutdown)
 	d.serve(ls)
-	if err := d.startNumbers(); err != nil {
+	if err := errors.Join(d.startNumbers(), d.startSocketmap()); err != nil {
 		return errors.Join(err, d.unwind(life))
 	}
 	d.startReports(life)

@@ -24,8 +24,11 @@ func (ids *requestIDs) of(r *http.Request) string {
 	if id := r.Header.Get("X-Request-Id"); fitID(id) {
 		return id
 	}
-	return ids.prefix + strconv.FormatUint(ids.last.Add(1), 36)
+	return ids.next()
 }
+
+// next is a name of our own.
+func (ids *requestIDs) next() string { return ids.prefix + strconv.FormatUint(ids.last.Add(1), 36) }
 
 // fitID reports whether a client's id can stand in a log and a header as it is.
 func fitID(id string) bool {
