@@ -231,13 +231,16 @@ func (o *opening) abandon(e *Error) {
 	_ = o.s.guard.conn.Close()
 }
 
-// mayQuit reports whether QUIT may follow the failure e: we may speak, the server is there, has not said 421, and is
-// not half way into TLS.
+// mayQuit reports whether QUIT may follow the failure e: we may speak, the server is there, has not said 421, is not half
+// way into TLS, and is not about to reply: neither EHLO nor STARTTLS may have a command behind it, RFC 2920 §3.1. One that
+// has let its time pass is not.
 func (o *opening) mayQuit(e *Error) bool {
 	switch {
 	case !o.greeted, e.Reply.Code == 421:
 		return false
 	case e.Kind == KindDisconnected, e.Kind == KindTLS, e.Kind == KindInjection:
+		return false
+	case e.Kind == KindCanceled:
 		return false
 	case e.Stage == StageSTARTTLS:
 		return e.Reply.Code != 0 || e.Kind == KindTLSRequired
