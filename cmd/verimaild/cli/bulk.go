@@ -185,15 +185,21 @@ func createJob(ctx context.Context, c *client.Client, list io.Reader, opts clien
 	return job, err
 }
 
-// bulkFollow shows how a job gets on, and does what is due at its end.
+// bulkFollow shows how a job gets on, and does what is due at its end. When it is interrupted it says how to come back.
 func bulkFollow(ctx context.Context, std stdio, c *client.Client, f *bulkFlags, id string) error {
-	start := time.Now()
-	job, err := follow(ctx, std, c, id)
-	if err != nil && ctx.Err() != nil {
-		fmt.Fprintf(std.err, "\nThe job goes on without this command. Come back to it:\n  verimaild bulk join %s%s\n"+
-			"or stop it:\n  verimaild job cancel %[1]s\n", id, f.again())
-		return exitError(exitFailure)
+	err := f.follow(ctx, std, c, id)
+	if err == nil || ctx.Err() == nil {
+		return err
 	}
+	fmt.Fprintf(std.err, "\nThe job goes on without this command. Come back to it:\n  verimaild bulk join %s%s\n"+
+		"or stop it:\n  verimaild job cancel %[1]s\n", id, f.again())
+	return exitError(exitFailure)
+}
+
+// follow shows how a job gets on, and does what is due at its end.
+func (f *bulkFlags) follow(ctx context.Context, std stdio, c *client.Client, id string) error {
+	start := time.Now()
+	job, err := follow(ctx, std.err, c, id)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ import (
 )
 
 // follow shows how a job gets on until it has ended, and returns it.
-func follow(ctx context.Context, std stdio, c *client.Client, id string) (apitype.Job, error) {
-	p := newProgress(std.err)
+func follow(ctx context.Context, w io.Writer, c *client.Client, id string) (apitype.Job, error) {
+	p := newProgress(w)
 	var last apitype.Job
 	for job, err := range c.WatchJob(ctx, id) {
 		if err != nil {

@@ -47,15 +47,21 @@ func demo(ctx context.Context, io stdio, keep bool) error {
 
 	samples := demoSamples()
 	fmt.Fprintf(io.out, "A daemon, and some %d mail servers on 127.0.0.0/8 for it to ask; nothing leaves this machine.\n"+
-		"Asking it about %d addresses through its socket, as an application would …\n\n", len(daemon.Samples()), len(samples))
+		"Sending it a list of %d addresses through its socket, as an application would …\n", len(daemon.Samples()), len(samples))
 	start := time.Now()
-	answers, err := demoAsk(ctx, &c, addressesOf(samples))
+	one, err := c.Verify(ctx, shownInFull, client.VerifyOptions{Deadline: demoDeadline, Explain: true})
+	if err != nil {
+		return err
+	}
+	answers, err := demoJob(ctx, io, &c, addressesOf(samples))
 	if err != nil {
 		return err
 	}
 	took := time.Since(start)
+	fmt.Fprintln(io.out)
 	demoTable(io, samples, answers)
-	demoDialogue(io, answers)
+	fmt.Fprint(io.out, "\nOne of them, asked about by itself, with all that was said:\n\n")
+	renderExplained(io.out, &one)
 	demoPool(io, d.PoolStats(), len(answers), took)
 	if err := demoAgain(ctx, io, &c, answers); err != nil {
 		return err
@@ -71,13 +77,35 @@ func demo(ctx context.Context, io stdio, keep bool) error {
 	return nil
 }
 
+// demoJob has a job work off a list, shows how it gets on, and returns what came of each address.
+func demoJob(ctx context.Context, io stdio, c *client.Client, addrs []string) ([]apitype.Answer, error) {
+	// Greylisting would take minutes; here its first answer is what there is to see.
+	job, err := c.CreateJobOf(ctx, slices.Values(addrs), client.JobOptions{Name: "demo", Impatient: true})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := follow(ctx, io.out, c, job.ID); err != nil {
+		return nil, err
+	}
+	var answers []apitype.Answer
+	for row, err := range c.JobRows(ctx, job.ID, client.ResultsOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, apitype.Answer{
+			Email: addrs[len(answers)], Verdict: row.Verdict, Reason: row.Reason, DidYouMean: row.DidYouMean,
+		})
+	}
+	return answers, nil
+}
+
 // demoDeadline is beyond what any of the samples takes.
 const demoDeadline = 12 * time.Second
 
 // demoAsk asks about all addresses.
 func demoAsk(ctx context.Context, c *client.Client, addrs []string) ([]apitype.Answer, error) {
 	var answers []apitype.Answer
-	for a, err := range inOrder(ctx, c, addrs, client.VerifyOptions{Deadline: demoDeadline, Explain: true}) {
+	for a, err := range inOrder(ctx, c, addrs, client.VerifyOptions{Deadline: demoDeadline}) {
 		if err != nil {
 			return nil, err
 		}
@@ -162,16 +190,6 @@ func shorten(s string) string {
 	}
 	cut := strings.LastIndexByte(s[:most], ' ')
 	return strings.TrimRight(s[:cut], " ,:;") + " …"
-}
-
-// demoDialogue prints the whole way to one answer, which took a control probe.
-func demoDialogue(io stdio, answers []apitype.Answer) {
-	at := slices.IndexFunc(answers, func(a apitype.Answer) bool { return a.Email == shownInFull })
-	if at < 0 {
-		return
-	}
-	fmt.Fprint(io.out, "\nOne of them, with all that was said:\n\n")
-	renderExplained(io.out, &answers[at])
 }
 
 // demoPool prints what the pool did.
