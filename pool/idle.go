@@ -10,15 +10,24 @@ import (
 // An idleList holds every session that lingers, the longest first. The zero value is empty. Guarded by Pool.mu.
 type idleList struct{ l list.List }
 
-// oldest is the session that has lingered for the longest of those that are wanted; nil if there is none.
-func (i *idleList) oldest(wanted func(*session) bool) *session {
+// oldest is the session that has lingered for the longest of those that are wanted, and that have for so long at least;
+// nil if there is none.
+func (i *idleList) oldest(least time.Duration, wanted func(*session) bool) *session {
 	for e := i.l.Front(); e != nil; e = e.Next() {
-		if s := e.Value.(*session); wanted(s) {
+		s := e.Value.(*session)
+		if least > 0 && time.Since(s.parked) < least {
+			return nil
+		}
+		if wanted(s) {
 			return s
 		}
 	}
 	return nil
 }
+
+// breath is how long a session that has just finished keeps its place, whoever waits for one: an answer often leads to the
+// next question, and asking that elsewhere would take another session.
+const breath = 25 * time.Millisecond
 
 // lingers reports whether s may wait for more work: nothing waits that s, or whoever gets its place, could do now.
 func (s *session) lingers() bool {
@@ -56,16 +65,31 @@ func (s *session) park() {
 // wait blocks until s has work, or has to end: because its time is over, or its server has closed or spoken.
 // A dead session so leaves the pool at once, and not only when somebody would have leased it.
 func (s *session) wait(ctx context.Context) {
-	timer := time.NewTimer(s.linger)
+	p := s.lane.path.pool
+	timer := time.NewTimer(min(s.linger, breath))
 	defer timer.Stop()
+	breathless := false
 	select {
 	case <-s.wake:
 		return
 	case <-timer.C:
+		breathless = s.linger > breath
 	case <-s.conn.Done():
 	case <-ctx.Done():
 	}
-	p := s.lane.path.pool
+	if breathless {
+		p.mu.Lock()
+		p.makeWay()
+		p.mu.Unlock()
+		timer.Reset(s.linger - breath)
+		select {
+		case <-s.wake:
+			return
+		case <-timer.C:
+		case <-s.conn.Done():
+		case <-ctx.Done():
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s.conn.Usable() != nil && ctx.Err() == nil {
@@ -105,7 +129,7 @@ func (p *Pool) makeWay() {
 		if pa.promised {
 			continue
 		}
-		if s := p.idle.oldest(p.inTheWayOf(pa)); s != nil {
+		if s := p.idle.oldest(breath, p.inTheWayOf(pa)); s != nil {
 			s.retire()
 			s.promisedTo, pa.promised = pa, true
 		}
@@ -115,7 +139,7 @@ func (p *Pool) makeWay() {
 // dropIdle retires every idle session.
 func (p *Pool) dropIdle() {
 	any := func(*session) bool { return true }
-	for s := p.idle.oldest(any); s != nil; s = p.idle.oldest(any) {
+	for s := p.idle.oldest(0, any); s != nil; s = p.idle.oldest(0, any) {
 		s.retire()
 	}
 }
