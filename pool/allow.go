@@ -137,24 +137,25 @@ func (pa *path) prefix() netip.Prefix {
 	if pa.met {
 		return pa.seen
 	}
-	v6 := false
-	for _, la := range pa.lanes {
-		for i := range la.hosts {
-			for _, a := range la.hosts[i].Addrs {
-				if !pa.source.dialable(a) {
-					continue
-				}
-				if a.Unmap().Is4() {
-					return pa.source.prefix(a)
-				}
-				v6 = true
-			}
-		}
-	}
-	if v6 {
+	v4, v6 := pa.families()
+	if v6 && !v4 {
 		return pa.source.prefix(netip.IPv6Unspecified())
 	}
 	return pa.source.usualPrefix()
+}
+
+// families tells of which families the hosts of the path have addresses that its source can dial.
+func (pa *path) families() (v4, v6 bool) {
+	for _, la := range pa.lanes {
+		for i := range la.hosts {
+			for _, a := range la.hosts[i].Addrs {
+				can := pa.source.dialable(a)
+				v4 = v4 || can && a.Unmap().Is4()
+				v6 = v6 || can && !a.Unmap().Is4()
+			}
+		}
+	}
+	return v4, v6
 }
 
 // nextRate is when the rates let the nth probe from now on go.

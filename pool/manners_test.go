@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -290,12 +291,12 @@ func TestBlockedPathIsLeftAlone(t *testing.T) {
 		time.Sleep(time.Until(first.RetryAt) + time.Second)
 		r.want(r.ask(r.hosts("mx.a.test"), "bob@a.test")[0], reply.Accepted)
 		commands := r.world.Commands("mx.a.test")
-		test := ""
+		var test strings.Builder
 		for _, c := range commands[len(commands)-6:] {
-			test += c.Verb + " "
+			test.WriteString(c.Verb + " ")
 		}
-		if test != "EHLO MAIL RSET MAIL RCPT RSET " {
-			t.Errorf("the way back was %s, want a test that asks about nobody first", test)
+		if test.String() != "EHLO MAIL RSET MAIL RCPT RSET " {
+			t.Errorf("the way back was %s, want a test that asks about nobody first", test.String())
 		}
 	})
 }
