@@ -25,6 +25,8 @@ func (i *idleList) oldest(least time.Duration, wanted func(*session) bool) *sess
 	return nil
 }
 
+func anySession(*session) bool { return true }
+
 // breath is how long a session that has just finished keeps its place, whoever waits for one: an answer often leads to the
 // next question, and asking that elsewhere would take another session.
 const breath = 25 * time.Millisecond
@@ -123,7 +125,7 @@ func (s *session) retire() {
 // Sites that are asked often so keep theirs.
 func (p *Pool) makeWay() {
 	for _, pa := range p.starved.all() {
-		if p.idle.l.Len() == 0 {
+		if p.idle.oldest(breath, anySession) == nil {
 			return
 		}
 		if pa.promised {
@@ -138,8 +140,7 @@ func (p *Pool) makeWay() {
 
 // dropIdle retires every idle session.
 func (p *Pool) dropIdle() {
-	any := func(*session) bool { return true }
-	for s := p.idle.oldest(0, any); s != nil; s = p.idle.oldest(0, any) {
+	for s := p.idle.oldest(0, anySession); s != nil; s = p.idle.oldest(0, anySession) {
 		s.retire()
 	}
 }
