@@ -87,6 +87,7 @@ func (j *job) fail(ctx context.Context, log *zap.Logger, err error) {
 			return errSame
 		}
 		rec.State, rec.Problem, rec.Ended = Failed, err.Error(), j.jobs.now()
+		rec.Delivery = j.delivery()
 		return nil
 	})
 	if werr == nil || errors.Is(werr, errSame) {
@@ -240,9 +241,7 @@ func (j *job) finish(ctx context.Context, log *zap.Logger, summary *Summary) err
 			return nil
 		}
 		rec.State, rec.Ended, rec.Summary = Finished, j.jobs.now(), summary
-		if j.spec.Webhook != "" {
-			rec.Delivery = &Delivery{Next: j.jobs.now()}
-		}
+		rec.Delivery = j.delivery()
 		return nil
 	})
 }

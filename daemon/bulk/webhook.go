@@ -41,7 +41,7 @@ const (
 
 // A Notice is what a webhook is told, as JSON.
 type Notice struct {
-	Event    string           `json:"event"` // "job.finished".
+	Event    string           `json:"event"` // "job.finished" or "job.failed".
 	Job      string           `json:"job"`
 	Name     string           `json:"name"`
 	State    State            `json:"state"`
@@ -71,6 +71,14 @@ func CheckWebhook(raw string) error {
 		return errors.New("must not hold a password; the notice is signed instead")
 	}
 	return nil
+}
+
+// delivery is what a job's end begins; nil without a webhook.
+func (j *job) delivery() *Delivery {
+	if j.spec.Webhook == "" {
+		return nil
+	}
+	return &Delivery{Next: j.jobs.now()}
 }
 
 // deliver tells the webhook, once its time has come.
@@ -168,7 +176,7 @@ func webhookError(err error) error {
 func (j *job) describe() Notice {
 	i := j.info()
 	n := Notice{
-		Event: "job.finished", Job: i.ID, Name: i.Name, State: i.State, Rows: i.Rows, Verdicts: map[string]int64{},
+		Event: "job." + string(i.State), Job: i.ID, Name: i.Name, State: i.State, Rows: i.Rows, Verdicts: map[string]int64{},
 		Created: i.Created, Ended: i.Ended,
 	}
 	t := i.Counts.Verdicts()
