@@ -65,6 +65,7 @@ func failJob(body *streamReader, err error) error {
 		return fail(apitype.CodeBodyTimeout, "No more of the list came for %v; there is no job.", body.c.srv.bodyTimeout)
 	}
 	_, unsupported := errors.AsType[*table.UnsupportedError](err)
+	_, option := errors.AsType[*table.OptionError](err)
 	_, column := errors.AsType[*table.ColumnError](err)
 	switch {
 	case errors.Is(err, bulk.ErrNotFound):
@@ -83,7 +84,7 @@ func failJob(body *streamReader, err error) error {
 		f := fail(apitype.CodeListTruncated, "The list broke off before its end; there is no job.")
 		f.cause = err
 		return f
-	case unsupported, column, errors.Is(err, table.ErrEmpty), errors.Is(err, table.ErrCorrupt), errors.Is(err, table.ErrTooLarge):
+	case unsupported, column, option, errors.Is(err, table.ErrEmpty), errors.Is(err, table.ErrCorrupt), errors.Is(err, table.ErrTooLarge):
 		return fail(apitype.CodeInvalidList, "The list was not taken: %s.", brief(plain(err)))
 	}
 	return err

@@ -49,7 +49,7 @@ func charsetByName(name string) (string, error) {
 	if _, ok := charsets()[s]; ok {
 		return s, nil
 	}
-	return "", fmt.Errorf("table: charset %q is not supported; convert the file to UTF-8, as with iconv", name)
+	return "", &OptionError{fmt.Sprintf("charset %q is not supported; convert the file to UTF-8, as with iconv", name)}
 }
 
 // charsetTitle is a charset's name as people write it.

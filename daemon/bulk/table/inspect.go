@@ -2,7 +2,6 @@ package table
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -247,4 +246,4 @@ func (in *inspection) hasHeader(rows [][]string) bool {
 }
 
 // errNoNames says that a column was asked for by name in a list without names.
-var errNoNames = errors.New("table: the list has no header, so a column can only be given by its number")
+var errNoNames = &OptionError{"the list has no header, so a column can only be given by its number"}

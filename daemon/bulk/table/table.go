@@ -107,6 +107,11 @@ func (l Limits) filled() Limits {
 	return l
 }
 
+// An OptionError says which option cannot be followed, or not for this input.
+type OptionError struct{ Problem string }
+
+func (e *OptionError) Error() string { return "table: " + e.Problem }
+
 // known fills what name and media type say into the options that are not set, and checks them all.
 func (o Options) known() (Options, error) {
 	o.Limits = o.Limits.filled()
@@ -115,15 +120,15 @@ func (o Options) known() (Options, error) {
 	switch o.Format {
 	case "", CSV, NDJSON, Lines:
 	default:
-		return o, fmt.Errorf("table: unknown format %q: want csv, ndjson or lines", o.Format)
+		return o, &OptionError{fmt.Sprintf("unknown format %q: want csv, ndjson or lines", o.Format)}
 	}
 	switch o.Header {
 	case "", "present", "absent":
 	default:
-		return o, fmt.Errorf("table: header %q: want present or absent", o.Header)
+		return o, &OptionError{fmt.Sprintf("header %q: want present or absent", o.Header)}
 	}
 	if d := o.Delimiter; d != "" && (len(d) != 1 || d[0] >= 0x80 || strings.Contains("\"\r\n\x00", d)) {
-		return o, fmt.Errorf("table: delimiter %q: want one ASCII character other than a quote or line break", d)
+		return o, &OptionError{fmt.Sprintf("delimiter %q: want one ASCII character other than a quote or line break", d)}
 	}
 	if o.Charset != "" {
 		if _, err := charsetByName(o.Charset); err != nil {
