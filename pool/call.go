@@ -13,6 +13,7 @@ type call struct {
 	probes     []*probe // Parallel to outcomes; none where all were answered at once.
 	left       int
 	canceled   bool          // Its caller has gone.
+	along      bool          // Request.Along.
 	deadline   time.Time     // Its caller's; zero if there is none.
 	done       chan struct{} // Closed when every outcome is there.
 }

@@ -75,6 +75,8 @@ type Pool struct {
 	wg      sync.WaitGroup
 	abort   context.CancelCauseFunc // Ends every session; set by Start.
 
+	lastOnce sync.Once // Guards what is written down at the end.
+
 	// mu guards all below, and what sites, paths, lanes, queues, sessions and sources hold. Nothing that blocks is
 	// done under it; outcomes are delivered under it, and a delivery never blocks.
 	mu       sync.Mutex
@@ -231,7 +233,7 @@ func (p *Pool) enqueue(req *Request, to destination, c *call) {
 		c.deny(none)
 		return
 	}
-	c.deadline = req.Deadline
+	c.deadline, c.along = req.Deadline, req.Along
 	at := p.siteOf(to.site, req.Domain)
 	pa := at.path(at.staysHome(src, home))
 	la := pa.lane(to.lane)
@@ -249,6 +251,9 @@ func (p *Pool) enqueue(req *Request, to destination, c *call) {
 			continue
 		}
 		c.probes[i] = la.queue.add(la, req, rcpt, waiter{c, i, req.Source})
+		if i > 0 && req.Along && len(c.probes[i].waiters) == 1 {
+			c.probes[i].target = c.probes[0]
+		}
 	}
 	pa.advance()
 	pa.forget()

@@ -44,6 +44,7 @@ type probe struct {
 	sends   int       // Flights that it was in.
 	owed    debt      // What was booked for one of them.
 	queued  time.Time // When it came.
+	target  *probe    // That it goes along with, for Request.Along; nil if with none.
 	waiters []waiter
 	first   [1]waiter // Room for the only one that most probes have.
 }
@@ -141,11 +142,30 @@ func (q *queue) take(most int, a *allowance) []*probe {
 	if in == nil {
 		return nil
 	}
-	out := q.drain(in, most, a, make([]*probe, 0, min(most, in.domain.left)))
+	first := in
+	if target := in.awaited(); target != nil && a.grants(false) {
+		first = target.in
+	}
+	out := q.drain(first, most, a, make([]*probe, 0, min(most, in.domain.left)))
 	if in.waiting > 0 {
-		q.rings[in.class].schedule(in, false)
+		q.rings[in.class].schedule(in, first != in)
 	}
 	return controlsLast(q.fillUp(in.domain, most, a, out))
+}
+
+// awaited is the queued target that the line's next probe goes along with; nil if it goes with none.
+func (in *appDomain) awaited() *probe {
+	for in.waiting > 0 {
+		pr := in.probes.front()
+		if pr.state == probeQueued && pr.in == in {
+			if pr.target != nil && pr.target.state == probeQueued {
+				return pr.target
+			}
+			return nil
+		}
+		in.probes.pop()
+	}
+	return nil
 }
 
 // takeOf is take from the domain of this name, out of turn.

@@ -43,6 +43,10 @@ type Request struct {
 	Class      Class
 	Source     string // Asks from this source only, as a greylisted retry must; "" lets the pool choose.
 
+	// Along says that the recipients after the first are worth asking about only if that is accepted: if it is not, those
+	// that did not go with it in one write are dropped with FailCanceled.
+	Along bool
+
 	// Deadline is when the caller has to have its outcomes. What allowances and queues let nobody answer until then is
 	// answered at once with FailBudget. Zero waits for as long as it takes.
 	Deadline time.Time

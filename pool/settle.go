@@ -222,9 +222,22 @@ func (s *session) answers(back []*probe, f *flight, b *batch, e *smtp.Error) []*
 		o.PathRefusals = pa.pathRefusals(now, f.prefix)
 		o.Recipient = pr.rcpt
 		pa.blame(&o)
+		waiters := pr.waiters
 		pr.finish(&o)
+		if !o.Reply.Positive() {
+			dropCompanions(waiters)
+		}
 	}
 	return back
+}
+
+// dropCompanions withdraws the companions of targets that were not accepted, unless they went with them.
+func dropCompanions(waiters []waiter) {
+	for _, w := range waiters {
+		if w.index == 0 && w.call.along {
+			w.call.cancel()
+		}
+	}
 }
 
 // tally counts an answered RCPT.

@@ -104,7 +104,7 @@ func (r *run) askTarget(ctx context.Context, scout bool) {
 		wanted, stop := r.v.whileWanted(ctx, r.flight)
 		req := r.request(target)
 		if scout && r.bursts(&req) {
-			req.Recipients = append(req.Recipients, r.made(firstControl))
+			req.Recipients, req.Along = append(req.Recipients, r.made(firstControl)), true
 		}
 		if r.ticket != nil {
 			req.Source = r.ticket.source
@@ -133,8 +133,8 @@ func (r *run) askTarget(ctx context.Context, scout bool) {
 }
 
 // bursts reports whether the control is asked about along with the target. That saves somebody who waits a round trip
-// if the target is accepted, and costs a refusal more if it is not. It is not worth that to a row of a list, nor where
-// a second recipient in a transaction is put off.
+// if the target is accepted, and costs a refusal more if it is not, where both go in one write. It is not worth that to a
+// row of a list, nor where a second recipient in a transaction is put off.
 func (r *run) bursts(req *pool.Request) bool {
 	oneByOne := r.provider != nil && r.provider.Quirks.OneRecipient
 	return req.Class == pool.Interactive && r.mode == provider.ModeProbe && r.ticket == nil && !oneByOne
