@@ -70,8 +70,8 @@ func (c *call) turnAway(i int, o *Outcome, pa *path) {
 func (c *call) cancel() {
 	c.canceled = true
 	for _, pr := range c.probes {
-		if pr != nil && pr.state == probeQueued {
-			pr.abandon()
+		if pr != nil && pr.state == probeQueued && pr.abandon() {
+			pr.lane.path.forget() // It may have been the last that waited there.
 		}
 	}
 }

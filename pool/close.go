@@ -16,7 +16,7 @@ const stopping = "the daemon is stopping"
 
 // Close lets queued probes finish until ctx is done, then drops them; it ends every session with QUIT and
 // returns when all goroutines have ended. New probes get FailClosed at once.
-// It returns ctx's error if work was dropped.
+// It returns ctx's error if work was dropped. A second Close waits for the first, and does nothing more.
 func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
 	if !p.closing {
@@ -35,7 +35,8 @@ func (p *Pool) Close(ctx context.Context) error {
 	p.halt()
 	p.mu.Unlock()
 	p.wg.Wait()
-	return errors.Join(err, p.last(context.WithoutCancel(ctx)))
+	p.lastOnce.Do(func() { err = errors.Join(err, p.last(context.WithoutCancel(ctx))) })
+	return err
 }
 
 // settleClose tells Close when the last call has been answered.

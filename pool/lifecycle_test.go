@@ -314,3 +314,34 @@ func TestCancelOfOneOfTwo(t *testing.T) {
 		r.wantFailure(<-gone, pool.FailCanceled)
 	})
 }
+
+// Who goes away while waiting for an allowance leaves nothing behind, though nobody asks there for hours.
+func TestCanceledWaitLeavesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, oneHost(mailworld.Host{}), func(o *pool.Options) {
+			o.Limits = unpaced()
+			o.Limits.RefusalsPerHour = new(1)
+		})
+		r.want(r.ask(r.hosts("mx.a.test"), "nobody@a.test")[0], reply.NoSuchMailbox)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		o := r.pool.Probe(ctx, pool.Request{Domain: "a.test", Hosts: r.hosts("mx.a.test"), Recipients: []pool.Recipient{{Path: "ada@a.test"}}})[0]
+		r.wantFailure(o, pool.FailCanceled)
+		if st := r.pool.Stats(); st.Sites != 0 || st.Waiting != 0 {
+			t.Errorf("after it went away: %+v, want no site", st)
+		}
+	})
+}
+
+// A second Close has nothing to do, though the store may be closed by then.
+func TestCloseTwice(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, oneHost(mailworld.Host{}), nil)
+		r.want(r.ask(r.hosts("mx.a.test"), "ada@a.test")[0], reply.Accepted)
+		for range 2 {
+			if err := r.pool.Close(context.Background()); err != nil {
+				t.Errorf("Close() = %v, want nil", err)
+			}
+		}
+	})
+}

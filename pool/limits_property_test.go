@@ -32,9 +32,24 @@ func TestLimitsHold(t *testing.T) {
 	}
 }
 
+// TestRefusalsAreCountedOverKills is TestLimitsHold for refusals, with a process that dies twice in the middle of its work.
+func TestRefusalsAreCountedOverKills(t *testing.T) {
+	for seed := range 1 {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newSiege(t, uint64(1000+seed))
+				c.dir = t.TempDir()
+				c.run()
+			})
+		})
+	}
+}
+
 // A siege is one random run.
 type siege struct {
 	*rig
+	dir    string // For what is kept; "" if nothing is.
+	lives  int
 	rand   *rand.Rand
 	names  []string // Of the hosts, each of which is a site.
 	limits provider.Limits
@@ -141,8 +156,39 @@ func (c *siege) source(i int) pool.Source {
 	return pool.Source{Name: fmt.Sprint("s", i), IPv4: addr, EHLO: fmt.Sprintf("source%d.egress.test", i)}
 }
 
+// die ends the process as a kill would, and begins another with what the disk had at that moment.
+func (c *siege) die() {
+	from, to := fmt.Sprint(c.dir, "/", c.lives), fmt.Sprint(c.dir, "/", c.lives+1)
+	c.lives++
+	if c.lives > 1 {
+		copyState(c.t, to, from)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = c.pool.Close(ctx) // Cut short.
+	c.opts.State = openState(c.t, to)
+	p, err := pool.New(c.opts)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.rig.pool = p
+	p.Start(context.Background())
+	c.t.Cleanup(func() { // Before its store is closed.
+		if err := p.Close(context.Background()); err != nil {
+			c.t.Errorf("Close() = %v", err)
+		}
+	})
+}
+
 func (c *siege) run() {
-	for i := range 110 {
+	n := 110
+	if c.dir != "" { // Each question waits for a real disk.
+		n = 45
+	}
+	for i := range n {
+		if c.dir != "" && i%15 == 0 {
+			c.die()
+		}
 		c.ask(i)
 		if c.rand.IntN(3) == 0 {
 			time.Sleep(time.Duration(c.rand.IntN(60)) * time.Second)
@@ -217,6 +263,9 @@ func (c *siege) ask(i int) {
 		})
 	}
 	patience := 72 * time.Hour
+	if c.dir != "" { // The store's own goroutines make time dear.
+		patience = 5 * time.Minute
+	}
 	if c.rand.IntN(3) == 0 {
 		patience = time.Duration(c.rand.IntN(120)) * time.Second
 		req.Deadline = time.Now().Add(patience)
@@ -237,7 +286,7 @@ func (c *siege) judge(req *pool.Request, o *pool.Outcome, began time.Time) {
 	switch {
 	case o.Meaning.Class == reply.Accepted && !exists(path), o.Meaning.Class == reply.NoSuchMailbox && exists(path):
 		c.t.Errorf("%s: class = %s (%s), which is not true", path, o.Meaning.Class, o.Reply)
-	case o.Failure == pool.FailCanceled && req.Deadline.IsZero():
+	case o.Failure == pool.FailCanceled && req.Deadline.IsZero() && c.dir == "":
 		c.t.Errorf("%s waited for ever", path)
 	case o.Failure == pool.FailBudget && !o.Recipient.Control && req.Deadline.IsZero():
 		c.t.Errorf("%s: turned away (%s) without a deadline", path, o.Detail)
@@ -274,6 +323,9 @@ func (c *siege) check() {
 		}
 		for prefix, n := range here {
 			c.refusals(fmt.Sprint(name, " from ", prefix), n, *c.limits.RefusalsPerHour, *c.limits.ControlsPerHour, *c.limits.Ramp)
+		}
+		if c.dir != "" { // Sessions are written down a moment later.
+			continue
 		}
 		for addr, s := range paths {
 			where := fmt.Sprint(name, " from ", addr)
