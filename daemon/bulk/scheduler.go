@@ -76,8 +76,11 @@ func (s *scheduler) refill(l *lane, now time.Time) error {
 
 // bound is how many items of a lane may be out: its share of the window, and more where there are few others.
 func (s *scheduler) bound(l *lane) int {
-	return max(2, 2*l.share*s.window/s.most, s.window/max(1, s.open))
+	return max(2, s.burst(), 2*l.share*s.window/s.most, s.window/max(1, s.open))
 }
+
+// burst is how many rows of a domain go out together: with a large window some, so that they can share a transaction.
+func (s *scheduler) burst() int { return min(16, max(1, s.window/128)) }
 
 // again queues a lane for its next turn. With turns left it stays at the head.
 func (s *scheduler) again(l *lane) {
@@ -90,7 +93,7 @@ func (s *scheduler) again(l *lane) {
 		s.queue.pushFront(l)
 		return
 	}
-	l.turns = l.share
+	l.turns = max(l.share, s.burst())
 	s.queue.push(l)
 }
 
@@ -110,7 +113,7 @@ func (s *scheduler) openLanes() error {
 // admit queues a lane that is opened.
 func (s *scheduler) admit(l *lane, questions uint32) {
 	l.share = max(1, int(uint64(questions)*uint64(s.most)/max(1, s.order.sizes.Questions)))
-	l.turns = l.share
+	l.turns = max(l.share, s.burst())
 	l.queued = true
 	s.open++
 	s.queue.push(l)
