@@ -206,7 +206,7 @@ func TestScenario46RestartKeepsBudgets(t *testing.T) {
 				r := newRig(t, tagged(mailworld.Host{}), func(o *pool.Options) {
 					o.State = openState(t, dir)
 				})
-				ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 				defer cancel()
 				r.crowd(ctx, "app", pool.Bulk, 1000, 10, 20)
 				spent = r.world.Counts().Commands["RCPT"]
@@ -220,7 +220,7 @@ func TestScenario46RestartKeepsBudgets(t *testing.T) {
 			}
 			bubble(t, func(t *testing.T) {
 				r := newRig(t, tagged(mailworld.Host{}), func(o *pool.Options) { o.State = openState(t, after) })
-				ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 				defer cancel()
 				r.crowd(ctx, "app", pool.Bulk, 1000, 10, 20)
 				if more := r.world.Counts().Commands["RCPT"]; spent+more > 15 {
