@@ -1,12 +1,14 @@
 package daemon
 
 import (
+	"math"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/verimails/verimaild/cache"
+	"github.com/verimails/verimaild/daemon/bulk"
 	"github.com/verimails/verimaild/internal/store"
 )
 
@@ -52,6 +54,12 @@ var families = []family{
 	{"verimaild_pool_source_sessions", "Sessions of each source.", []string{"source"}, false},
 	{"verimaild_pool_source_suspended", "1 while a source asks nobody.", []string{"source"}, false},
 
+	{"verimaild_pool_paths", "Sources at sites, by their breaker: closed, slow (one question a minute), open (none), testing.", []string{"state"}, false},
+	{"verimaild_pool_budgets_spent", "Budgets of sites without room for one more refusal or control now.", []string{"budget"}, false},
+
+	{"verimaild_bulk_jobs", "Jobs, by state.", []string{"state"}, false},
+	{"verimaild_bulk_rows", "Rows of all jobs: done, left, and of these waiting because a mail server put them off.", []string{"state"}, false},
+
 	{"verimaild_cache_lookups_total", "Look-ups in memory, by kind of record and where it was found.", []string{"kind", "tier"}, true},
 	{"verimaild_cache_stale_total", "Records that were served and refreshed behind the answer.", []string{"kind"}, true},
 	{"verimaild_cache_entries", "Records held in memory.", nil, false},
@@ -95,6 +103,8 @@ func (g *gatherer) Collect(ch chan<- prometheus.Metric) {
 	r.applications()
 	r.requests()
 	r.pool()
+	r.sites()
+	r.jobs()
 	if g.d.cache != nil {
 		st := g.d.cache.Stats()
 		r.cache(&st)
@@ -170,6 +180,60 @@ func (r *report) pool() {
 		r.value("verimaild_pool_source_sessions", float64(s.Sessions), s.Name)
 		r.value("verimaild_pool_source_suspended", oneIf(s.SuspendedUntil.After(time.Now())), s.Name)
 	}
+}
+
+// allSites is more sites than there are.
+const allSites = 1 << 30
+
+func (r *report) sites() {
+	paths := map[string]int{"closed": 0, "slow": 0, "open": 0, "testing": 0}
+	spent := map[string]int{"refusals": 0, "controls": 0}
+	if e := r.d.egress(); e != nil {
+		now := time.Now()
+		picture := e.Egress("", allSites)
+		for i := range picture.Sites {
+			for _, pa := range picture.Sites[i].Paths {
+				paths[pa.State]++
+			}
+			for _, a := range picture.Sites[i].Accounts {
+				if a.Dead.RoomAt.After(now) {
+					spent["refusals"]++
+				}
+				if a.Controls.RoomAt.After(now) {
+					spent["controls"]++
+				}
+			}
+		}
+	}
+	for state, n := range paths {
+		r.value("verimaild_pool_paths", float64(n), state)
+	}
+	for budget, n := range spent {
+		r.value("verimaild_pool_budgets_spent", float64(n), budget)
+	}
+}
+
+func (r *report) jobs() {
+	states := map[bulk.State]int{
+		bulk.Preparing: 0, bulk.Running: 0, bulk.Paused: 0, bulk.Finished: 0, bulk.Cancelled: 0, bulk.Failed: 0, bulk.Deleting: 0,
+	}
+	var done, left, waiting int64
+	list := r.d.jobs.List("", "", math.MaxInt)
+	for i := range list {
+		j := &list[i]
+		states[j.State]++
+		done += j.Counts.Done
+		if !j.State.Ended() {
+			left += j.Left()
+			waiting += j.Counts.Waiting
+		}
+	}
+	for state, n := range states {
+		r.value("verimaild_bulk_jobs", float64(n), string(state))
+	}
+	r.value("verimaild_bulk_rows", float64(done), "done")
+	r.value("verimaild_bulk_rows", float64(left), "left")
+	r.value("verimaild_bulk_rows", float64(waiting), "waiting")
 }
 
 func (r *report) cache(st *cache.Stats) {
