@@ -308,6 +308,8 @@ func TestModes(t *testing.T) {
 					t.Errorf("mode %q, %q; want %q, and that the operator says so", ans.ProviderMode, ans.ModeNote, test.mode)
 				}
 				r.want(r.ask(row("one@all.test")), verdict.AcceptedCatchAll)
+				r.want(r.ask(verify.Request{Email: "ada@a.test"}), test.reason) // Not asked about again at once.
+				r.wantAsked("mx.a.test", test.asked)
 			})
 		})
 	}

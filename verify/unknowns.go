@@ -36,7 +36,11 @@ func (u *unknowns) keep(a address.Address, ans *verdict.Answer, note Note, now t
 	if len(u.answers) >= maxUnknowns {
 		u.makeRoom(now)
 	}
-	u.answers[a.Key()] = unknown{ans, earlier(ans.RetryAt, now.Add(minRepeat)), note}
+	until := now.Add(minRepeat)
+	if !ans.RetryAt.IsZero() {
+		until = earlier(until, ans.RetryAt)
+	}
+	u.answers[a.Key()] = unknown{ans, until, note}
 }
 
 // makeRoom drops some answers, those that are out of date among a few first. The caller holds u.mu.
@@ -78,9 +82,10 @@ func (u *unknowns) clear() {
 	clear(u.answers)
 }
 
-// brakes reports whether an answer is worth holding: somebody else's "not now", with a time to ask again. What is about
-// this host is not held against an address.
+// brakes reports whether an answer is worth holding: somebody else's "not now", or whatever was said when a mail server
+// was asked. What is about this host is not held against an address.
 func brakes(ans *verdict.Answer) bool {
 	r := ans.Reason
-	return !ans.RetryAt.IsZero() && r.Verdict() == verdict.Unknown && r.Subject() != verdict.SubjectLocal
+	said := !ans.RetryAt.IsZero() || len(ans.Evidence) > 0
+	return said && r.Verdict() == verdict.Unknown && r.Subject() != verdict.SubjectLocal
 }
