@@ -135,8 +135,8 @@ func (c *siege) options(o *pool.Options) {
 		Sessions: draw(1, 3), SessionsPerHour: draw(6, 25), DialInterval: new(time.Duration(c.rand.IntN(6)) * time.Second),
 		RecipientsPerTransaction: new(1 + c.rand.IntN(5)), TransactionsPerSession: draw(1, 8), RefusalsPerSession: draw(1, 4),
 		RefusalsPerHour: draw(3, 22), ControlsPerHour: draw(2, 11), RefusalRatio: new(float64(c.rand.IntN(2)) / 4),
-		ProbesPerMinute: new(float64(*draw(2, 12))), Idle: new(time.Duration(1+c.rand.IntN(30)) * time.Second),
-		SessionAge: new(time.Duration(30+c.rand.IntN(240)) * time.Second), Ramp: new(c.rand.IntN(2) == 0),
+		ProbesPerMinute: new(float64(*draw(2, 12))), Idle: new(time.Duration(1+c.rand.IntN(30))*time.Second + odd),
+		SessionAge: new(time.Duration(30+c.rand.IntN(240))*time.Second + odd), Ramp: new(c.rand.IntN(2) == 0),
 	}
 	if c.shared { // Each site may have more than its part of what all may have.
 		c.limits.Sessions, c.limits.RefusalsPerHour, c.limits.ControlsPerHour = new(3), new(30), new(10)

@@ -121,6 +121,10 @@ func (c *chaos) host() mailworld.Host {
 	return h
 }
 
+// odd keeps our clocks out of step with those of the servers: who says QUIT in the very moment in which the other says 421
+// has done nothing wrong, and would be blamed.
+const odd = 333 * time.Microsecond
+
 func (c *chaos) options(o *pool.Options) {
 	o.Sources = nil
 	for i := range 1 + c.rand.IntN(3) {
@@ -129,8 +133,8 @@ func (c *chaos) options(o *pool.Options) {
 	o.MaxSessions, o.SourceLimits.Sessions = c.rand.IntN(4), c.rand.IntN(3)
 	o.Limits = &provider.Limits{
 		Sessions: new(c.rand.IntN(4)), RecipientsPerTransaction: new(c.rand.IntN(6)), TransactionsPerSession: new(c.rand.IntN(9)),
-		RefusalsPerSession: new(c.rand.IntN(5)), Idle: new(time.Duration(c.rand.IntN(20)) * time.Second),
-		SessionAge: new(time.Duration(c.rand.IntN(240)) * time.Second),
+		RefusalsPerSession: new(c.rand.IntN(5)), Idle: new(time.Duration(c.rand.IntN(20))*time.Second + odd),
+		SessionAge: new(time.Duration(c.rand.IntN(240))*time.Second + odd),
 	}
 }
 

@@ -60,6 +60,7 @@ type opening struct {
 	s       *Session
 	stage   Stage
 	greeted bool // The greeting has come to its end: we may speak.
+	owed    bool // A command was sent whose reply has not come.
 	log     transcript
 }
 
@@ -186,11 +187,13 @@ func (o *opening) exchange(command string, timeout time.Duration) (Reply, *Error
 	s.guard.set(now.Add(timeout))
 	s.stats.Flights++
 	o.log.add(now, true, []byte(command))
-	_, _ = s.conn.Write([]byte(command + "\r\n"))
+	n, _ := s.conn.Write([]byte(command + "\r\n"))
+	o.owed = n > 0
 	reply, err := s.in.readReply()
 	if err != nil {
 		return Reply{}, readError(o.stage, err)
 	}
+	o.owed = false
 	reply.Took = reply.At.Sub(now)
 	return reply, nil
 }
@@ -224,27 +227,35 @@ func (o *opening) refusal(reply Reply) *Error {
 // abandon closes the connection of an opening that failed, after a QUIT if the server can read one. The reply is not
 // waited for: there is nothing to learn from it.
 func (o *opening) abandon(e *Error) {
-	if o.mayQuit(e) {
-		_ = o.s.guard.conn.SetDeadline(time.Now().Add(o.s.timeouts.QUIT))
+	_ = o.s.guard.conn.SetDeadline(time.Now().Add(o.s.timeouts.QUIT))
+	if o.mayQuit(e) && o.paid(e) {
 		_, _ = o.s.conn.Write([]byte("QUIT\r\n"))
 	}
 	_ = o.s.guard.conn.Close()
 }
 
 // mayQuit reports whether QUIT may follow the failure e: we may speak, the server is there, has not said 421, is not half
-// way into TLS, and is not about to reply: neither EHLO nor STARTTLS may have a command behind it, RFC 2920 §3.1. One that
-// has let its time pass is not.
+// way into TLS.
 func (o *opening) mayQuit(e *Error) bool {
 	switch {
-	case !o.greeted, e.Reply.Code == 421:
+	case !o.greeted && e.Kind != KindCanceled, e.Reply.Code == 421:
 		return false
 	case e.Kind == KindDisconnected, e.Kind == KindTLS, e.Kind == KindInjection:
-		return false
-	case e.Kind == KindCanceled:
 		return false
 	case e.Stage == StageSTARTTLS:
 		return e.Reply.Code != 0 || e.Kind == KindTLSRequired
 	default:
 		return true
 	}
+}
+
+// paid reports whether nothing stands in the way of a further command: nothing may be said before the greeting, and
+// neither EHLO nor STARTTLS may have a command behind it, RFC 2920 §3.1. Where we are the ones in a hurry, the server's
+// word is waited for a little; one that has let its time pass will hardly speak any more.
+func (o *opening) paid(e *Error) bool {
+	if e.Kind != KindCanceled || o.greeted && !o.owed {
+		return true
+	}
+	reply, err := o.s.in.readReply()
+	return err == nil && reply.Code != 421
 }
