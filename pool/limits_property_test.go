@@ -21,7 +21,7 @@ import (
 // while, and sources come and go. Then it counts as the servers do: no network has had more refusals, sessions or
 // questions than the limits allow. Nothing was left reserved, and nobody has waited for ever.
 func TestLimitsHold(t *testing.T) {
-	n := 30
+	n := 20
 	if testing.Short() {
 		n = 15
 	}
