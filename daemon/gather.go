@@ -10,6 +10,7 @@ import (
 	"github.com/verimails/verimaild/cache"
 	"github.com/verimails/verimaild/daemon/bulk"
 	"github.com/verimails/verimaild/internal/store"
+	"github.com/verimails/verimaild/pool"
 )
 
 // A gatherer asks the parts of a daemon for what they count, at each scrape.
@@ -192,17 +193,7 @@ func (r *report) sites() {
 		now := time.Now()
 		picture := e.Egress("", allSites)
 		for i := range picture.Sites {
-			for _, pa := range picture.Sites[i].Paths {
-				paths[pa.State]++
-			}
-			for _, a := range picture.Sites[i].Accounts {
-				if a.Dead.RoomAt.After(now) {
-					spent["refusals"]++
-				}
-				if a.Controls.RoomAt.After(now) {
-					spent["controls"]++
-				}
-			}
+			tallySite(&picture.Sites[i], now, paths, spent)
 		}
 	}
 	for state, n := range paths {
@@ -210,6 +201,21 @@ func (r *report) sites() {
 	}
 	for budget, n := range spent {
 		r.value("verimaild_pool_budgets_spent", float64(n), budget)
+	}
+}
+
+// tallySite counts the paths of a site by their breakers, and its budgets that are spent.
+func tallySite(s *pool.SiteEgress, now time.Time, paths, spent map[string]int) {
+	for _, pa := range s.Paths {
+		paths[pa.State]++
+	}
+	for _, a := range s.Accounts {
+		if a.Dead.RoomAt.After(now) {
+			spent["refusals"]++
+		}
+		if a.Controls.RoomAt.After(now) {
+			spent["controls"]++
+		}
 	}
 }
 

@@ -45,11 +45,8 @@ type streamQuestion struct {
 	apitype.VerifyRequest
 }
 
-// A streamReply is one line of the reply of POST /v1/verify/stream: an answer, or an error.
-type streamReply struct {
-	answer streamAnswer
-	failed streamError
-}
+// A streamReply stands for one line of the reply of POST /v1/verify/stream: a streamAnswer or a streamError.
+type streamReply struct{}
 
 // A streamAnswer is the answer to one line.
 type streamAnswer struct {

@@ -245,35 +245,34 @@ func oneLineASCII(s string) string {
 
 var errNetstring = errors.New("not a netstring of at most 1024 octets")
 
-// readNetstring reads LENGTH:TEXT, as in https://cr.yp.to/proto/netstrings.txt.
+// readNetstring reads LENGTH:TEXT, as in https://cr.yp.to/proto/netstrings.txt. io.EOF means that there is no more.
 func readNetstring(r *bufio.Reader) (string, error) {
-	length := 0
-	for digits := 0; ; digits++ {
-		c, err := r.ReadByte()
-		if err != nil {
-			if digits > 0 && errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return "", err
-		}
-		if c == ':' && digits > 0 {
-			break
-		}
-		if c < '0' || c > '9' || digits > 0 && length == 0 {
-			return "", errNetstring
-		}
-		if length = 10*length + int(c-'0'); length > maxMapKey {
-			return "", errNetstring
-		}
+	length, err := readLength(r)
+	if err != nil {
+		return "", err
 	}
 	b := make([]byte, length+1)
 	if _, err := io.ReadFull(r, b); err != nil {
-		return "", err
+		return "", io.ErrUnexpectedEOF
 	}
 	if b[length] != ',' {
 		return "", errNetstring
 	}
 	return string(b[:length]), nil
+}
+
+// readLength reads digits up to a colon: no more than it takes for maxMapKey, and no zeros before others.
+func readLength(r *bufio.Reader) (int, error) {
+	text, err := r.ReadSlice(':')
+	if err != nil && len(text) == 0 {
+		return 0, err
+	}
+	digits := strings.TrimSuffix(string(text), ":")
+	n, bad := strconv.ParseUint(digits, 10, 16)
+	if err != nil || bad != nil || n > maxMapKey || strconv.FormatUint(n, 10) != digits {
+		return 0, errNetstring
+	}
+	return int(n), nil
 }
 
 func netstring(s string) string { return strconv.Itoa(len(s)) + ":" + s + "," }

@@ -63,38 +63,44 @@ func (l *streamLine) parse(line []byte) error {
 // does not read, it leaves alone.
 func (l *streamLine) parsePlain(line []byte) bool {
 	rest, ok := bytes.CutPrefix(bytes.TrimRight(line, " \r\t"), []byte{'{'})
+	if !ok {
+		return false
+	}
 	var id, email []byte
-	for ok {
+	for end := byte(','); end == ','; {
 		var key, value []byte
-		if key, rest, ok = plainString(rest); !ok || len(rest) == 0 || rest[0] != ':' {
-			return false
-		}
-		rest = bytes.TrimLeft(rest[1:], " ")
-		start := rest
-		if value, rest, ok = plainString(rest); !ok || len(rest) == 0 {
+		if key, value, rest, end = plainMember(bytes.TrimLeft(rest, " ")); end == 0 {
 			return false
 		}
 		switch {
 		case string(key) == "id" && id == nil:
-			id = start[:len(value)+2]
+			id = value
 		case string(key) == "email" && email == nil:
-			email = value
+			email = value[1 : len(value)-1]
 		default:
 			return false
 		}
-		if rest[0] == '}' {
-			break
-		}
-		if rest[0] != ',' {
-			return false
-		}
-		rest = bytes.TrimLeft(rest[1:], " ")
 	}
-	if !ok || len(rest) != 1 || len(id) > maxID || !utf8.Valid(email) || !utf8.Valid(id) {
+	if len(rest) > 0 || len(id) > maxID || !utf8.Valid(email) || !utf8.Valid(id) {
 		return false
 	}
 	l.id, l.req.Email = id, string(email)
 	return true
+}
+
+// plainMember cuts "name":"value" off b, and what comes after it: a comma, or the brace that ends the object. The value
+// keeps its quotes. end is 0 if there is something else.
+func plainMember(b []byte) (key, value, rest []byte, end byte) {
+	key, rest, ok := plainString(b)
+	if !ok || len(rest) == 0 || rest[0] != ':' {
+		return nil, nil, nil, 0
+	}
+	value = bytes.TrimLeft(rest[1:], " ")
+	text, rest, ok := plainString(value)
+	if !ok || len(rest) == 0 || rest[0] != ',' && rest[0] != '}' {
+		return nil, nil, nil, 0
+	}
+	return key, value[:len(text)+2], rest[1:], rest[0]
 }
 
 // plainString cuts a JSON string without escapes off b.

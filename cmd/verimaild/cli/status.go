@@ -187,7 +187,7 @@ func holdLines(p picture) []string {
 
 func rateLines(r *apitype.StatusRates) []string {
 	answers := r.Asked + r.Cached
-	first := fmt.Sprintf("%s", things(int(answers), "answer"))
+	first := things(int(answers), "answer")
 	if answers > 0 {
 		first += fmt.Sprintf(", %.0f %% from memory", 100*float64(r.Cached)/float64(answers))
 	}
@@ -218,14 +218,11 @@ func memoryLines(c *apitype.StatusCache) []string {
 func appLines(apps []apitype.StatusApp) []string {
 	var out []string
 	for _, a := range apps {
-		line := fmt.Sprintf("%-12s %d asked, %d from memory", printable(a.App), a.Asked, a.Cached)
-		if a.Refused > 0 {
-			line += fmt.Sprintf(", %d refused", a.Refused)
-		}
+		parts := []string{fmt.Sprintf("%-12s %d asked, %d from memory, %d refused", printable(a.App), a.Asked, a.Cached, a.Refused)}
 		for _, q := range a.Quotas {
-			line += fmt.Sprintf("; %d/%d %s", q.Used, q.Limit, strings.ReplaceAll(q.Name, "_", " "))
+			parts = append(parts, fmt.Sprintf("%d/%d %s", q.Used, q.Limit, strings.ReplaceAll(q.Name, "_", " ")))
 		}
-		out = append(out, line)
+		out = append(out, strings.Join(parts, "; "))
 	}
 	return orNone(out)
 }

@@ -62,7 +62,7 @@ work          41 recipients waiting; 3 sessions busy, 1 idle, at 2 sites
 last minute   400 answers, 75 % from memory; 5 addresses refused by quotas
               80 recipients asked about in 9 new sessions, 25 % of them refused
 memory        1204 records (981.3 kB), 3.3 MB on disk, hit rate 97 %
-applications  default      4 asked, 0 from memory
+applications  default      4 asked, 0 from memory, 0 refused
               signup       812 asked, 2312 from memory, 5 refused; 812/1000 per day
 jobs          list.csv     running, 10 of 100 rows, about 1m30s to go
 `

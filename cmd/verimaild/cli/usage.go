@@ -75,16 +75,21 @@ func renderUsage(out io.Writer, u *apitype.Usage, days bool) {
 	}
 	_ = w.Flush()
 	for _, a := range u.Apps {
-		for i, q := range a.Quotas {
-			if i == 0 {
-				fmt.Fprintf(out, "\n%s\n", a.App)
-			}
-			fmt.Fprintf(out, "  %-11s %d of %d used", strings.ReplaceAll(q.Name, "_", " "), q.Used, q.Limit)
-			if q.ResetsAt != nil && q.Used > 0 {
-				fmt.Fprintf(out, "; all of it again %s", q.ResetsAt.Format(time.RFC3339))
-			}
-			fmt.Fprintln(out)
+		renderQuotas(out, &a)
+	}
+}
+
+// renderQuotas prints what is left of an application's quotas.
+func renderQuotas(out io.Writer, a *apitype.AppUsage) {
+	for i, q := range a.Quotas {
+		if i == 0 {
+			fmt.Fprintf(out, "\n%s\n", a.App)
 		}
+		fmt.Fprintf(out, "  %-11s %d of %d used", strings.ReplaceAll(q.Name, "_", " "), q.Used, q.Limit)
+		if q.ResetsAt != nil && q.Used > 0 {
+			fmt.Fprintf(out, "; all of it again %s", q.ResetsAt.Format(time.RFC3339))
+		}
+		fmt.Fprintln(out)
 	}
 }
 
