@@ -74,17 +74,29 @@ func (pa *path) blame(o *Outcome) {
 		pa.hard(now, o)
 	case softGrudge:
 		pa.soft(now, o)
+	default:
+		if o.Stage == smtp.StageRCPT && o.Meaning.Scope == reply.ScopeMailbox {
+			pa.blocks = 0
+		}
 	}
 	if o.Meaning.Detail == reply.DetailHarvest {
 		pa.exhaust(now)
 	}
 }
 
+// mostBlocks is how many recipients in a row have to be told at RCPT that we are not wanted, until that is taken for the
+// site's word and not for that of one of its domains or recipients.
+const mostBlocks = 3
+
 // hard opens the path's breaker. Where it is open already, other transactions of the same moment had the same word.
 func (pa *path) hard(now time.Duration, o *Outcome) {
 	if pa.breaker.State(now) == budget.Open {
 		pa.breaker.Until = max(pa.breaker.Until, now+o.Meaning.Retry)
 		o.RetryAt = pa.pool.wall(pa.breaker.Until)
+		return
+	}
+	pa.blocks++
+	if o.Stage == smtp.StageRCPT && o.Meaning.Detail != reply.DetailHarvest && pa.blocks < mostBlocks {
 		return
 	}
 	pa.breaker.Trip(now, o.Meaning.Retry)

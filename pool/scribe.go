@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -166,7 +167,7 @@ func (sc *scribe) put(w *writ, s *site, now time.Duration) {
 	}
 	s.dirty, s.writing = false, true
 	w.sites = append(w.sites, s)
-	sc.state.sites.PutIn(&w.batch, []byte(s.key), s.record(now, leaseSlack), memorable)
+	sc.state.sites.PutIn(&w.batch, recordKey(s.key), s.record(now, leaseSlack), memorable)
 }
 
 // written notes whether w is on the disk. What is not is written again.
@@ -223,7 +224,7 @@ func (p *Pool) recall(key, domain string) {
 		return
 	}
 	p.mu.Unlock()
-	r, found, err := p.scribe.state.sites.Get([]byte(key))
+	r, found, err := p.scribe.state.sites.Get(recordKey(key))
 	p.mu.Lock()
 	if err != nil {
 		p.log.Warn("what is kept of a site cannot be read, and is forgotten", zap.String("site", key), zap.Error(err))
@@ -276,4 +277,14 @@ func (s *site) keeps() bool {
 		}
 	}
 	return false
+}
+
+// recordKey is where a site is kept. The names of many hosts are too long for a key: a hash of them stands for them.
+func recordKey(key string) []byte {
+	const long = 200
+	if len(key) <= long {
+		return []byte(key)
+	}
+	sum := sha256.Sum256([]byte(key))
+	return append([]byte("sha256 "), sum[:]...)
 }

@@ -63,6 +63,7 @@ type conduct struct {
 	putOff      bool          // The first session was put off, and another was opened at once.
 	breaker     budget.Breaker
 	refusal     *Outcome // What the breaker opened for.
+	blocks      int      // Recipients in a row for whom we were not wanted.
 	testing     bool     // The test of a half-open breaker is under way.
 
 	seen netip.Prefix // The network that its last session came from.

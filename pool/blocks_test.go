@@ -1,0 +1,61 @@
+package pool_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/verimails/verimaild/internal/mailworld"
+	"github.com/verimails/verimaild/pool"
+	"github.com/verimails/verimaild/pool/reply"
+)
+
+// One domain of a shared host blocks us at RCPT: that is no reason to leave the others alone. All of them doing so is.
+func TestBlockAtRCPT(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		spec := oneHost(mailworld.Host{})
+		spec.Domains[0].Rcpt = func(path string) mailworld.Reply {
+			if strings.HasPrefix(path, "blocked") {
+				return mailworld.Say(554, "5.7.1 <client.test[192.0.2.1]>: Client host rejected: Access denied")
+			}
+			return mailworld.Say(250, "2.1.5 Ok")
+		}
+		r := newRig(t, spec, func(o *pool.Options) { o.Limits = unpaced() })
+		for i := range 4 {
+			r.want(r.ask(r.hosts("mx.a.test"), fmt.Sprintf("blocked%d@a.test", i))[0], reply.SourceBlocked)
+			r.want(r.ask(r.hosts("mx.a.test"), fmt.Sprintf("ada%d@a.test", i))[0], reply.Accepted)
+		}
+		for i := range 3 {
+			r.want(r.ask(r.hosts("mx.a.test"), fmt.Sprintf("blocked9%d@a.test", i))[0], reply.SourceBlocked)
+		}
+		o := r.ask(r.hosts("mx.a.test"), "ada9@a.test")[0]
+		r.want(o, reply.SourceBlocked)
+		if !o.Remembered || strings.Contains(o.Reply.Text(), "blocked92") {
+			t.Errorf("after three in a row: Remembered %v (%s), want the last refusal, without its recipient", o.Remembered, o.Reply)
+		}
+	})
+}
+
+// The names of sixty mail hosts are longer than a key of the store may be.
+func TestSiteOfManyHostsIsKept(t *testing.T) {
+	dir := t.TempDir() + "/state"
+	var names []string
+	spec := mailworld.Spec{Domains: []mailworld.Domain{{Name: "a.test", CatchAll: true}}}
+	for i := range 60 {
+		names = append(names, fmt.Sprintf("mail-exchanger-number-%d.some-long-name.a.test", i))
+		spec.Hosts = append(spec.Hosts, mailworld.Host{Name: names[i], Replies: map[string]mailworld.Reply{
+			"MAIL": mailworld.Say(554, "5.7.1 Service unavailable; Client host blocked using zen.spamhaus.org"),
+		}})
+	}
+	spec.Domains[0].MX = mailworld.MXs(names...)
+	for _, restarted := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			r := newRig(t, spec, func(o *pool.Options) { o.State = openState(t, dir) })
+			o := r.ask(r.hosts(names...), "ada@a.test")[0]
+			r.want(o, reply.SourceBlocked)
+			if o.Remembered != restarted {
+				t.Errorf("restarted %v: Remembered = %v", restarted, o.Remembered)
+			}
+		})
+	}
+}
