@@ -121,14 +121,9 @@ func (c *Client) Job(ctx context.Context, id string) (apitype.Job, error) {
 // Jobs yields the jobs that the application may see, the newest first. An error ends it.
 func (c *Client) Jobs(ctx context.Context) iter.Seq2[apitype.Job, error] {
 	return func(yield func(apitype.Job, error) bool) {
-		before := ""
-		for {
-			q := url.Values{"limit": {strconv.Itoa(jobsPage)}}
-			if before != "" {
-				q.Set("before", before)
-			}
-			var page apitype.JobPage
-			if err := c.get(ctx, "/v1/jobs?"+encodeQuery(q), http.StatusOK, &page); err != nil {
+		for before, more := "", true; more; {
+			page, err := c.jobsBefore(ctx, before)
+			if err != nil {
 				yield(apitype.Job{}, err)
 				return
 			}
@@ -137,11 +132,19 @@ func (c *Client) Jobs(ctx context.Context) iter.Seq2[apitype.Job, error] {
 					return
 				}
 			}
-			if before = page.Next; before == "" {
-				return
-			}
+			before, more = page.Next, page.Next != ""
 		}
 	}
+}
+
+// jobsBefore asks for one page of jobs.
+func (c *Client) jobsBefore(ctx context.Context, before string) (page apitype.JobPage, err error) {
+	q := url.Values{"limit": {strconv.Itoa(jobsPage)}}
+	if before != "" {
+		q.Set("before", before)
+	}
+	err = c.get(ctx, "/v1/jobs?"+encodeQuery(q), http.StatusOK, &page)
+	return page, err
 }
 
 // jobsPage is how many jobs are asked for at a time.

@@ -6,7 +6,8 @@ import (
 	"github.com/verimails/verimaild/internal/store"
 )
 
-// giveUp gives every row that has no outcome the one that it has so far. It reports whether that is done.
+// giveUp gives every row that has no outcome the one that it has so far. It reports whether that is done; it is not if
+// the job has been told to stop meanwhile.
 func (r *runner) giveUp(now time.Time) (done bool, err error) {
 	for it, err := range r.jobs.records.waits.Scan(store.Range{Prefix: []byte(r.job.id)}) {
 		if err != nil {
@@ -21,31 +22,34 @@ func (r *runner) giveUp(now time.Time) (done bool, err error) {
 	}
 	told := r.sched.told()
 	for i := range uint32(r.order.sizes.Domains) {
-		d, err := r.order.domain(i)
-		if err != nil {
-			return false, err
-		}
 		why, known := told[i]
 		if !known {
 			why = unasked(now)
 		}
-		l := &lane{index: i, at: place{d.offset, d.questions}}
-		for {
-			it, ok, err := l.next(r.order, r.taken.has)
-			if err != nil {
-				return false, err
-			}
-			if !ok {
-				break
-			}
-			r.settle(it, why)
-			if !r.writeAll() {
-				return false, nil
-			}
+		if done, err := r.giveUpDomain(i, why); err != nil || !done {
+			return false, err
 		}
 	}
-	r.flush()
 	return r.writeRest(), nil
+}
+
+// giveUpDomain gives those rows of a domain an outcome that have none.
+func (r *runner) giveUpDomain(i uint32, why Outcome) (done bool, err error) {
+	d, err := r.order.domain(i)
+	if err != nil {
+		return false, err
+	}
+	l := &lane{index: i, at: place{d.offset, d.questions}}
+	for {
+		it, ok, err := l.next(r.order, r.taken.has)
+		if err != nil || !ok {
+			return err == nil, err
+		}
+		r.settle(it, why)
+		if !r.writeAll() {
+			return false, nil
+		}
+	}
 }
 
 // writeAll writes pending outcomes once they are many; false if the job has been told to stop.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -145,14 +146,12 @@ func (j *job) move(ctx context.Context, to State, from ...State) error {
 		if rec.State == to {
 			return errSame
 		}
-		for _, s := range from {
-			if rec.State == s {
-				rec.State = to
-				if to.Ended() {
-					rec.Ended = j.jobs.now()
-				}
-				return nil
+		if slices.Contains(from, rec.State) {
+			rec.State = to
+			if to.Ended() {
+				rec.Ended = j.jobs.now()
 			}
+			return nil
 		}
 		return wrongState(rec.State)
 	})

@@ -152,23 +152,22 @@ func (j *job) rows() iter.Seq2[listRow, error] {
 		defer func() { _ = f.Close() }() // Only read.
 		in := table.NewReader(f, j.layout)
 		for {
-			row, err := in.Next()
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(listRow{}, err)
-				return
-			}
-			r := listRow{address: row.Email}
-			if row.Problem != "" {
-				r.problem = fmt.Sprintf("Line %d: %s.", row.Line, row.Problem)
-			}
-			if !yield(r, nil) {
+			r, err := nextRow(in)
+			if err == io.EOF || !yield(r, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// nextRow reads the next row; io.EOF means that there is none.
+func nextRow(in *table.Reader) (listRow, error) {
+	row, err := in.Next()
+	r := listRow{address: row.Email}
+	if row.Problem != "" {
+		r.problem = fmt.Sprintf("Line %d: %s.", row.Line, row.Problem)
+	}
+	return r, err
 }
 
 // ask runs a runner until it ends.

@@ -33,8 +33,7 @@ type script struct {
 	times map[string]int
 	now   int // In flight.
 	peak  int
-	busy  map[string]int // In flight by domain.
-	hold  chan struct{}  // Closed, or nil, lets answers go.
+	hold  chan struct{} // Closed, or nil, lets answers go.
 }
 
 func (s *script) Verify(ctx context.Context, req verify.Request) (*verdict.Answer, error) {
@@ -74,12 +73,6 @@ func (s *script) snapshot() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.asked...)
-}
-
-func (s *script) set(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f()
 }
 
 // answer is an answer such as the verifier gives.

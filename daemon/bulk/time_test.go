@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,14 +156,14 @@ func TestStandstill(t *testing.T) {
 			return a, nil
 		}
 		r := newRig(t, s)
-		list := ""
+		var list strings.Builder
 		for d := range 40 {
 			for u := range 5 {
-				list += "g" + string(rune('a'+u)) + "@g" + string(rune('a'+d%26)) + string(rune('a'+d/26)) + ".test\n"
-				list += "o" + string(rune('a'+u)) + "@o" + string(rune('a'+d%26)) + string(rune('a'+d/26)) + ".test\n"
+				list.WriteString("g" + string(rune('a'+u)) + "@g" + string(rune('a'+d%26)) + string(rune('a'+d/26)) + ".test\n")
+				list.WriteString("o" + string(rune('a'+u)) + "@o" + string(rune('a'+d%26)) + string(rune('a'+d/26)) + ".test\n")
 			}
 		}
-		id := r.create(Spec{}, list).ID
+		id := r.create(Spec{}, list.String()).ID
 		info := r.await(id, "all others done", func(i *Info) bool { return i.Counts.Done == 200 && i.Live.Waiting == 200 })
 		if took := time.Since(info.Created); took > time.Minute {
 			t.Errorf("the others took %v, want them not to wait", took)

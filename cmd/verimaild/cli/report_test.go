@@ -22,8 +22,10 @@ func reported() *apitype.Job {
 		ID: "06h0jw7wrg2gr717hfca", Name: `<script>alert("x")</script> a-very-long-name-without-any-blank-in-it-` + strings.Repeat("x", 80) + ".csv",
 		State: apitype.JobFinished, Rows: 1000, Addresses: 990, Domains: 210, Done: 1000, AcceptAll: 110, Verdicts: v,
 		Reasons: []apitype.JobReason{
-			{Reason: "mailbox_accepted", Verdict: "deliverable", Rows: 700}, {Reason: "accepted_catch_all", Verdict: "risky", Rows: 120},
-			{Reason: "mailbox_not_found", Verdict: "undeliverable", Rows: 100}, {Reason: "provider_unverifiable", Verdict: "unknown", Rows: 80},
+			{Reason: "mailbox_accepted", Verdict: "deliverable", Rows: 700},
+			{Reason: "accepted_catch_all", Verdict: "risky", Rows: 120},
+			{Reason: "mailbox_not_found", Verdict: "undeliverable", Rows: 100},
+			{Reason: "provider_unverifiable", Verdict: "unknown", Rows: 80},
 		},
 		Providers: []apitype.JobProvider{{Verdicts: apitype.VerdictCounts{Deliverable: 700, Risky: 120, Undeliverable: 100}}, {Provider: "yahoo", Verdicts: apitype.VerdictCounts{Unknown: 80}}},
 		Bounces: []apitype.JobBounce{
@@ -137,4 +139,3 @@ func colours(t *testing.T, path string) map[color.NRGBA]int {
 	}
 	return out
 }
-
