@@ -25,7 +25,7 @@ var dictionary1 []byte
 var dictionary = s2.MakeDict(dictionary1, nil)
 
 // small is the size of a body up to which packing it tighter is worth its time: that of most without a dialogue.
-const small = 512
+const small = 260
 
 // pack appends the stored value of a body to dst.
 func pack(dst, body []byte) []byte {
