@@ -5,8 +5,8 @@ import "time"
 // Bulk says how lists are worked off.
 type Bulk struct {
 	// How many addresses of lists are asked about at once, over all jobs. Applications share it by their weight. More
-	// takes memory, about 20 kB each; what mail servers bear is decided elsewhere.
-	Window int `mapstructure:"window" default:"2048" range:"16..16384"`
+	// takes memory, about 30 kB each; what mail servers bear is decided elsewhere.
+	Window int `mapstructure:"window" default:"1024" range:"16..16384"`
 
 	// How long an address waits out greylisting, from the mail server's first reply on, unless its job says otherwise.
 	// It is then unknown/greylisted.

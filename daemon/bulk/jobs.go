@@ -138,7 +138,7 @@ func reopen(opts Options, records *records) (*Jobs, error) {
 // Reload puts s into force.
 func (js *Jobs) Reload(s Settings) {
 	if s.Window <= 0 {
-		s.Window = 2048
+		s.Window = 1024
 	}
 	js.settings.Store(&s)
 }
