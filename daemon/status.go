@@ -68,12 +68,12 @@ func (d *Daemon) work() string {
 	}
 	st := d.pool.Stats()
 	unfit, _ := d.unfit()
-	out := ""
+	var out strings.Builder
 	for _, p := range unfit {
-		out += " " + p.message + "."
+		out.WriteString(" " + p.message + ".")
 	}
 	return fmt.Sprintf("Sources: %d.%s Sessions: %d, of which %d idle. Addresses waiting: %d. Recipients asked about: %d.",
-		len(st.Sources), out, st.SessionsOpen, st.SessionsIdle, st.Waiting, st.Recipients)
+		len(st.Sources), out.String(), st.SessionsOpen, st.SessionsIdle, st.Waiting, st.Recipients)
 }
 
 // Failing tells the service manager why there is no daemon; "systemctl status" shows it until the next start.

@@ -46,7 +46,7 @@ type forgetful struct{}
 func (forgetful) Mailbox(address.Address) (m verdict.Mailbox, f verdict.Freshness)  { return m, f }
 func (forgetful) Domain(address.Domain) (d verdict.DomainFact, f verdict.Freshness) { return d, f }
 func (forgetful) Hosts(address.Domain) (h maildns.MailHosts, f verdict.Freshness)   { return h, f }
-func (forgetful) Again() Reader { return forgetful{} }
+func (forgetful) Again() Reader                                                     { return forgetful{} }
 
 func (forgetful) Begin(address.Address) Note { return noNote{} }
 

@@ -151,7 +151,7 @@ func percent(s float64) string { return fmt.Sprintf("%.1f %%", 100*s) }
 func wrapped(text string, columns int) string {
 	var out strings.Builder
 	line := 0
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		switch {
 		case line == 0:
 		case line+1+len(word) > columns:
