@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"time"
@@ -61,6 +62,9 @@ var families = []family{
 	{"verimaild_bulk_jobs", "Jobs, by state.", []string{"state"}, false},
 	{"verimaild_bulk_rows", "Rows of all jobs: done, left, and of these waiting because a mail server put them off.", []string{"state"}, false},
 
+	{"verimaild_feedback_deliverable", "Messages to addresses that were answered deliverable, by what was reported of them within the window, delivered or bounced.", []string{"provider", "outcome"}, false},
+	{"verimaild_feedback_reports_total", "Reports of what became of messages, by application and what they led to.", []string{"app", "effect"}, true},
+
 	{"verimaild_cache_lookups_total", "Look-ups in memory, by kind of record and where it was found.", []string{"kind", "tier"}, true},
 	{"verimaild_cache_stale_total", "Records that were served and refreshed behind the answer.", []string{"kind"}, true},
 	{"verimaild_cache_entries", "Records held in memory.", nil, false},
@@ -106,6 +110,7 @@ func (g *gatherer) Collect(ch chan<- prometheus.Metric) {
 	r.pool()
 	r.sites()
 	r.jobs()
+	r.feedback()
 	if g.d.cache != nil {
 		st := g.d.cache.Stats()
 		r.cache(&st)
@@ -150,6 +155,23 @@ func (r *report) applications() {
 		for _, q := range u.Quotas {
 			r.value("verimaild_api_quota_limit", float64(q.Limit), u.App, q.Name)
 			r.value("verimaild_api_quota_used", float64(q.Used), u.App, q.Name)
+		}
+	}
+}
+
+func (r *report) feedback() {
+	if r.d.ledger == nil {
+		return
+	}
+	st := r.d.ledger.Stats()
+	for i := range st.Providers {
+		p := &st.Providers[i]
+		r.value("verimaild_feedback_deliverable", float64(p.Delivered), cmp.Or(p.Provider, "none"), "delivered")
+		r.value("verimaild_feedback_deliverable", float64(p.Bounced), cmp.Or(p.Provider, "none"), "bounced")
+	}
+	for _, a := range st.Apps {
+		for effect, n := range a.Effects {
+			r.value("verimaild_feedback_reports_total", float64(n), a.Name, string(effect))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -32,6 +33,24 @@ func (d *Daemon) overview() apitype.Status {
 	}
 	if d.cache != nil {
 		out.Cache = d.overviewOfCache()
+	}
+	out.Feedback = d.overviewOfFeedback()
+	return out
+}
+
+func (d *Daemon) overviewOfFeedback() []apitype.StatusFeedback {
+	out := []apitype.StatusFeedback{}
+	if d.ledger == nil {
+		return out
+	}
+	st := d.ledger.Stats()
+	for i := range st.Providers {
+		p := &st.Providers[i]
+		if ratio, ok := p.Ratio(); ok {
+			out = append(out, apitype.StatusFeedback{
+				Provider: cmp.Or(p.Provider, "none"), Delivered: int64(p.Delivered), Bounced: int64(p.Bounced), Precision: ratio,
+			})
+		}
 	}
 	return out
 }

@@ -17,6 +17,16 @@ type Status struct {
 	Rates   StatusRates    `json:"rates"`
 	Cache   *StatusCache   `json:"cache"` // null if nothing is remembered.
 	Apps    []StatusApp    `json:"apps"`
+
+	Feedback []StatusFeedback `json:"feedback"` // How good the answer deliverable was, by provider.
+}
+
+// StatusFeedback is what became of messages to addresses that were answered deliverable, as far as it was reported.
+type StatusFeedback struct {
+	Provider  string  `json:"provider"` // "none" for the mail hosts that belong to none.
+	Delivered int64   `json:"delivered"`
+	Bounced   int64   `json:"bounced"`   // Refused for good, for what the mailbox is.
+	Precision float64 `json:"precision"` // The share that was delivered, 0 to 1.
 }
 
 // StatusSource is one source address.

@@ -25,6 +25,9 @@ func (s *Server) status(c *call) error {
 	if out.Sources == nil {
 		out.Sources = []apitype.StatusSource{}
 	}
+	if out.Feedback == nil {
+		out.Feedback = []apitype.StatusFeedback{}
+	}
 	if out.Problems == nil {
 		out.Problems = []apitype.Problem{}
 	}

@@ -95,6 +95,7 @@ func renderStatus(w io.Writer, p picture) {
 		{"last minute", rateLines(&p.Status.Rates)},
 		{"memory", memoryLines(p.Status.Cache)},
 		{"applications", appLines(p.Status.Apps)},
+		{"feedback", feedbackLines(p.Status.Feedback)},
 		{"jobs", jobLines(p.Jobs)},
 	}
 	for _, s := range sections {
@@ -213,6 +214,16 @@ func memoryLines(c *apitype.StatusCache) []string {
 		line += "; THE DISK IS FULL, what is learned now is kept in memory only"
 	}
 	return []string{line}
+}
+
+// feedbackLines say how good the answer deliverable was.
+func feedbackLines(measures []apitype.StatusFeedback) []string {
+	var out []string
+	for _, m := range measures {
+		out = append(out, fmt.Sprintf("%-12s %.1f %% of %d messages to deliverable addresses were delivered",
+			printable(m.Provider), 100*m.Precision, m.Delivered+m.Bounced))
+	}
+	return out
 }
 
 func appLines(apps []apitype.StatusApp) []string {
