@@ -72,6 +72,7 @@ type Daemon struct {
 	read     func() (*config.Config, error) // As in Options.
 	api      *api.Server
 	replies  atomic.Pointer[reply.Table] // In force.
+	invents  atomic.Bool                 // The resolver invents addresses.
 	notify   *systemd.Notifier
 	look     func() []problem // Finds what is wrong with the host.
 	inherit  func() ([]net.Listener, error)

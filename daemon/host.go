@@ -47,6 +47,12 @@ func (d *Daemon) hostFaults() []problem {
 	if err := checkClock(time.Now()); err != nil {
 		found = append(found, problem{"clock", "The clock is wrong: " + err.Error()})
 	}
+	if d.invents.Load() {
+		found = append(found, problem{
+			"resolver_invents",
+			"The resolver invents addresses for names that do not exist: such domains are dns_failure until it is replaced",
+		})
+	}
 	if uids, err := os.ReadFile("/proc/self/uid_map"); err == nil && hidesUsers(string(uids)) {
 		found = append(found, problem{
 			"callers_hidden",

@@ -88,6 +88,9 @@ func (d *Daemon) startReports(ctx context.Context) {
 	ctx, d.quiet = context.WithCancel(ctx)
 	d.wg.Go(func() { d.report(ctx) })
 	d.wg.Go(func() { d.sample(ctx) })
+	if d.sandbox == nil {
+		d.wg.Go(func() { d.watchResolver(ctx) })
+	}
 	d.wg.Go(func() {
 		// The locks that all work goes through can be had; if not, this blocks, and the watchdog strikes.
 		healthy := func() bool { d.PoolStats(); return true }

@@ -43,7 +43,7 @@ func (r *Resolver) Lookup(ctx context.Context, d address.Domain) (MailHosts, err
 	set := r.current()
 	m, err := r.lookups.do(ctx, lookupKey{set, d}, lookupBudget*set.timeout, func(ctx context.Context) MailHosts {
 		start := time.Now()
-		m := r.mailHosts(ctx, set, d)
+		m := r.distrusted(r.mailHosts(ctx, set, d))
 		m.Domain, m.At, m.Took = d, set.opts.Now(), time.Since(start)
 		if observe := set.opts.Observe; observe != nil {
 			observe(m.Status, m.Took)

@@ -83,6 +83,7 @@ type Options struct {
 // A Resolver looks up mail hosts. It is safe for concurrent use.
 type Resolver struct {
 	set       atomic.Pointer[settings]
+	invents   atomic.Bool
 	conf      confWatch
 	slots     chan struct{} // One for each socket in use.
 	lookups   flights[lookupKey, MailHosts]
