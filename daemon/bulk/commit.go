@@ -16,7 +16,7 @@ type records struct {
 	store    *store.Store
 	jobs     *store.Records[record]
 	counts   *store.Records[Counts]
-	outcomes *store.Records[Outcome]
+	outcomes *store.Records[block]
 	waits    *store.Records[wait]
 }
 
@@ -25,7 +25,7 @@ func newRecords(s *store.Store) (*records, error) {
 	var errs [4]error
 	r.jobs, errs[0] = store.NewRecords(s, "job/record/", store.Codec[record]{Encode: encodeRecord, Decode: decodeRecord})
 	r.counts, errs[1] = store.NewRecords(s, "job/count/", store.Codec[Counts]{Encode: encodeCounts, Decode: decodeCounts})
-	r.outcomes, errs[2] = store.NewRecords(s, "job/outcome/", store.Codec[Outcome]{Encode: encodeOutcome, Decode: decodeOutcome})
+	r.outcomes, errs[2] = store.NewRecords(s, "job/outcome/", store.Codec[block]{Encode: encodeBlock, Decode: decodeBlock})
 	r.waits, errs[3] = store.NewRecords(s, "job/wait/", store.Codec[wait]{Encode: encodeWait, Decode: decodeWait})
 	return r, errors.Join(errs[:]...)
 }
@@ -40,46 +40,48 @@ type change struct {
 
 // Bounds of one commit, well within those of the store.
 const (
-	maxChanges    = 1900 // Writes, but for that of the counts.
-	maxBatchBytes = 700 << 10
+	maxChanges    = 4000
+	maxWrites     = 1900
+	maxBatchBytes = 400 << 10 // Beside the block.
 )
 
 // A batch is some changes and the counts after them: all of it is written, or nothing.
 type batch struct {
 	writes  store.Batch
 	changes []change
+	block   bool // It has a block of outcomes.
 	counts  Counts
 }
 
-// newBatch takes changes off pending, as many as fit, and counts them.
-func (r *records) newBatch(id string, pending []change, counts *Counts) (b *batch, rest []change) {
+// newBatch takes changes off pending, as many as fit, and counts them. Its outcomes become the block of that number.
+func (r *records) newBatch(id string, number uint64, pending []change, counts *Counts) (b *batch, rest []change) {
 	b = &batch{}
-	size := 0
-	for len(b.changes) < len(pending) && b.writes.Len() < maxChanges && size < maxBatchBytes {
+	var outcomes block
+	size, blockSize := 0, 0
+	for len(b.changes) < min(len(pending), maxChanges) && b.writes.Len() < maxWrites && size < maxBatchBytes && blockSize < maxBlock {
 		c := &pending[len(b.changes)]
-		size += r.add(&b.writes, id, c, counts)
+		if c.drop != nil {
+			r.waits.DeleteIn(&b.writes, waitKey(id, c.drop.due, c.question.row))
+			counts.Waiting -= int64(c.question.rows)
+		}
+		if c.wait != nil {
+			r.waits.PutIn(&b.writes, waitKey(id, c.wait.due, c.question.row), *c.wait, 0)
+			counts.Waiting += int64(c.question.rows)
+			size += 300 + len(c.outcome.Text) + len(c.outcome.Explanation) + len(c.outcome.DidYouMean) + len(c.question.text)
+		} else {
+			p := packed{c.question.row, encodeOutcome(nil, c.outcome)}
+			outcomes.rows = append(outcomes.rows, p)
+			counts.add(&c.question, &c.outcome)
+			blockSize += len(p.outcome) + 10
+		}
 		b.changes = pending[:len(b.changes)+1]
+	}
+	if b.block = len(outcomes.rows) > 0; b.block {
+		r.outcomes.PutIn(&b.writes, blockKey(id, number), outcomes, 0)
 	}
 	r.counts.PutIn(&b.writes, []byte(id), *counts, 0)
 	b.counts = counts.clone()
 	return b, pending[len(b.changes):]
-}
-
-// add adds one change, and says roughly how many bytes it takes.
-func (r *records) add(b *store.Batch, id string, c *change, counts *Counts) int {
-	size := 300 + len(c.outcome.Text) + len(c.outcome.Explanation)
-	if c.drop != nil {
-		r.waits.DeleteIn(b, waitKey(id, c.drop.due, c.question.row))
-		counts.Waiting -= int64(c.question.rows)
-	}
-	if c.wait != nil {
-		r.waits.PutIn(b, waitKey(id, c.wait.due, c.question.row), *c.wait, 0)
-		counts.Waiting += int64(c.question.rows)
-		return size + len(c.question.text)
-	}
-	r.outcomes.PutIn(b, rowKey(id, c.question.row), c.outcome, 0)
-	counts.add(&c.question, &c.outcome)
-	return size
 }
 
 // A committer writes batches one after another, and does not give up before it is told to.

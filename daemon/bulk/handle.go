@@ -26,6 +26,8 @@ type job struct {
 
 	writing sync.Mutex // Held while the record is changed and written, and never under mu.
 
+	sorted sortedAnswers
+
 	mu      sync.Mutex // Guards all below.
 	rec     record
 	counts  Counts // As the store has them.
@@ -105,6 +107,7 @@ func (j *job) setStuck(err error) {
 	j.poke()
 }
 
+// setCounts notes the counts, and how many blocks of outcomes there are.
 func (j *job) setCounts(c Counts) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -207,15 +207,21 @@ func (j *job) ask(ctx context.Context, log *zap.Logger) error {
 // recover finds out which questions have an outcome, or wait.
 func (r *runner) recover() error {
 	r.taken = newBitset(r.order.sizes.Rows)
-	rg := store.Range{Prefix: []byte(r.job.id), KeysOnly: true}
-	for it, err := range r.jobs.records.outcomes.Scan(store.Range{Prefix: rg.Prefix}) {
+	for it, err := range r.jobs.records.outcomes.Scan(store.Range{Prefix: []byte(r.job.id)}) {
 		if err != nil {
 			return err
 		}
-		r.mark(rowOfKey(it.Key))
-		r.worst.add(&it.Value)
+		r.blocks = numberOfKey(it.Key) + 1
+		for _, p := range it.Value.rows {
+			o, err := decodeOutcome(p.outcome)
+			if err != nil {
+				return err
+			}
+			r.mark(p.row)
+			r.worst.add(&o)
+		}
 	}
-	for it, err := range r.jobs.records.waits.Scan(rg) {
+	for it, err := range r.jobs.records.waits.Scan(store.Range{Prefix: []byte(r.job.id), KeysOnly: true}) {
 		if err != nil {
 			return err
 		}

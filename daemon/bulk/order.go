@@ -8,7 +8,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"sort"
 )
 
 // An order is a prepared job's files, open for reading. It is safe for concurrent use.
@@ -101,22 +100,11 @@ func (o *order) question(offset uint64) (question, int, error) {
 // A repeat is a row that repeats an earlier one.
 type repeat struct{ row, of uint64 }
 
-// copiesFrom yields the copies from a row on, in the order of rows.
-func (o *order) copiesFrom(row uint64) iter.Seq2[repeat, error] {
+// repeats yields the copies in the order of rows.
+func (o *order) repeats() iter.Seq2[repeat, error] {
 	return func(yield func(repeat, error) bool) {
-		var failed error
-		at := sort.Search(int(o.sizes.Copies), func(i int) bool {
-			c, err := o.copyAt(i)
-			failed = errors.Join(failed, err)
-			return c.row >= row
-		})
-		if failed != nil {
-			yield(repeat{}, failed)
-			return
-		}
-		from := int64(at) * copySize
-		r := bufio.NewReader(io.NewSectionReader(o.copies, from, int64(o.sizes.Copies)*copySize-from))
-		for range int(o.sizes.Copies) - at {
+		r := bufio.NewReader(io.NewSectionReader(o.copies, 0, int64(o.sizes.Copies)*copySize))
+		for range o.sizes.Copies {
 			var b [copySize]byte
 			if _, err := io.ReadFull(r, b[:]); err != nil {
 				yield(repeat{}, errors.Join(errDamaged, err))
@@ -127,14 +115,6 @@ func (o *order) copiesFrom(row uint64) iter.Seq2[repeat, error] {
 			}
 		}
 	}
-}
-
-func (o *order) copyAt(i int) (repeat, error) {
-	var b [copySize]byte
-	if _, err := o.copies.ReadAt(b[:], int64(i)*copySize); err != nil {
-		return repeat{}, errors.Join(errDamaged, err)
-	}
-	return readCopy(b[:]), nil
 }
 
 func readCopy(b []byte) repeat {

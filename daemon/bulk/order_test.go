@@ -108,7 +108,7 @@ func TestOrder(t *testing.T) {
 				t.Errorf("the directory has %v, %v, want the three files", left, err)
 			}
 			var got [][2]uint64
-			for c, err := range o.copiesFrom(0) {
+			for c, err := range o.repeats() {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -160,7 +160,7 @@ func TestOrderHasAll(t *testing.T) {
 		}
 		last = size
 	}
-	for c, err := range o.copiesFrom(0) {
+	for c, err := range o.repeats() {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -200,13 +200,16 @@ func (d *decoder) time() time.Time {
 	return time.UnixMilli(int64(ms)).UTC()
 }
 
-func (d *decoder) text() string {
+// bytes takes some bytes with their length before them, without copying them.
+func (d *decoder) bytes() []byte {
 	n := d.below(1 << 20)
 	if n > uint64(len(d.b)) {
 		d.bad = true
-		return ""
+		return nil
 	}
-	s := string(d.b[:n])
+	b := d.b[:n:n]
 	d.b = d.b[n:]
-	return s
+	return b
 }
+
+func (d *decoder) text() string { return string(d.bytes()) }

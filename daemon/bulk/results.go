@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"slices"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/verify/verdict"
 )
-
-// resultPiece is how many outcomes are read at a time: no iterator of the store is open while a reader takes its time.
-const resultPiece = 2000
 
 // Results writes a job's rows with the outcomes that there are, in the order of the list. It may be called at any time, and
 // blocks as long as w does.
@@ -90,169 +86,32 @@ func wire(o *Outcome) table.Outcome {
 	}
 }
 
-// answers gives the outcome of one row after another.
-type answers struct {
-	j     *job
-	order *order // nil before the list is prepared.
-
-	outcomes func() (rowOutcome, error, bool)
-	stop     func()
-	head     rowOutcome // The next one; row is 0 if there is none.
-
-	copies     func() (repeat, error, bool)
-	stopCopies func()
-	copy       repeat // As head.
-
-	last       uint64 // The row that lastAnswer belongs to: copies of one row often stand together.
-	lastAnswer *Outcome
-}
-
-// A rowOutcome is one row's outcome.
-type rowOutcome struct {
-	row     uint64
-	outcome Outcome
-}
-
-func (j *job) newAnswers() (*answers, error) {
-	a := &answers{j: j}
-	a.outcomes, a.stop = iter.Pull2(j.outcomes())
-	a.stopCopies = func() {}
-	j.mu.Lock()
-	sizes := j.rec.Order
-	j.mu.Unlock()
-	if sizes != nil {
-		var err error
-		if a.order, err = openOrder(j.dir(), *sizes); err != nil {
-			a.stop()
-			return nil, err
-		}
-		a.copies, a.stopCopies = iter.Pull2(a.order.copiesFrom(0))
-		if err := a.nextCopy(); err != nil {
-			a.close()
-			return nil, err
-		}
-	}
-	if err := a.nextOutcome(); err != nil {
-		a.close()
-		return nil, err
-	}
-	return a, nil
-}
-
-func (a *answers) close() {
-	a.stop()
-	a.stopCopies()
-	if a.order != nil {
-		_ = a.order.close() // Only read.
-	}
-}
-
-func (a *answers) nextOutcome() error {
-	next, err, ok := a.outcomes()
-	if !ok {
-		next = rowOutcome{}
-	}
-	a.head = next
-	return err
-}
-
-func (a *answers) nextCopy() error {
-	next, err, ok := a.copies()
-	if !ok {
-		next = repeat{}
-	}
-	a.copy = next
-	return err
-}
-
-// of is the outcome of a row, nil if there is none. Rows must be asked for in their order.
-func (a *answers) of(row uint64) (*Outcome, error) {
-	for a.head.row != 0 && a.head.row < row {
-		if err := a.nextOutcome(); err != nil {
-			return nil, err
-		}
-	}
-	if a.head.row == row {
-		return &a.head.outcome, nil
-	}
-	for a.copy.row != 0 && a.copy.row < row {
-		if err := a.nextCopy(); err != nil {
-			return nil, err
-		}
-	}
-	if a.copy.row != row {
-		return nil, nil //nolint:nilnil // As documented.
-	}
-	if a.last == a.copy.of && a.lastAnswer != nil {
-		return a.lastAnswer, nil
-	}
-	o, found, err := a.j.jobs.records.outcomes.Get(rowKey(a.j.id, a.copy.of))
-	if err != nil || !found {
-		return nil, err
-	}
-	a.last, a.lastAnswer = a.copy.of, &o
-	return &o, nil
-}
-
-// outcomes yields the outcomes that there are, in the order of rows; copies have none.
-func (j *job) outcomes() iter.Seq2[rowOutcome, error] {
-	return func(yield func(rowOutcome, error) bool) {
-		for from := uint64(0); ; {
-			piece, err := j.piece(from)
-			if err != nil {
-				yield(rowOutcome{}, err)
-				return
-			}
-			for _, o := range piece {
-				if !yield(o, nil) {
-					return
-				}
-			}
-			if len(piece) < resultPiece {
-				return
-			}
-			from = piece[len(piece)-1].row + 1
-		}
-	}
-}
-
-// piece reads some outcomes, from a row on.
-func (j *job) piece(from uint64) ([]rowOutcome, error) {
-	var out []rowOutcome
-	for it, err := range j.jobs.records.outcomes.Scan(store.Range{Prefix: []byte(j.id), From: rowKey(j.id, from)}) {
-		if err != nil {
-			return nil, err
-		}
-		if out = append(out, rowOutcome{rowOfKey(it.Key), it.Value}); len(out) == resultPiece {
-			break
-		}
-	}
-	return out, nil
-}
-
 // rowsWith is the rows, copies included, whose outcome has one of some verdicts.
 func (j *job) rowsWith(of []verdict.Verdict) (bitset, error) {
 	var rows bitset
-	for o, err := range j.outcomes() {
+	for it, err := range j.jobs.records.outcomes.Scan(store.Range{Prefix: []byte(j.id)}) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.Contains(of, o.outcome.Verdict()) {
-			rows = rows.add(o.row)
+		for _, p := range it.Value.rows {
+			o, err := decodeOutcome(p.outcome)
+			if err != nil {
+				return nil, err
+			}
+			if slices.Contains(of, o.Verdict()) {
+				rows = rows.add(p.row)
+			}
 		}
 	}
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("%w: no row of the job is %v", ErrNothing, of)
 	}
-	answers, err := j.newAnswers()
+	o, err := j.openOrder()
 	if err != nil {
 		return nil, err
 	}
-	defer answers.close()
-	if answers.order == nil {
-		return rows, nil
-	}
-	for c, err := range answers.order.copiesFrom(0) {
+	defer func() { _ = o.close() }() // Only read.
+	for c, err := range o.repeats() {
 		if err != nil {
 			return nil, err
 		}
@@ -261,4 +120,12 @@ func (j *job) rowsWith(of []verdict.Verdict) (bitset, error) {
 		}
 	}
 	return rows, nil
+}
+
+// openOrder opens the order of a job that is prepared.
+func (j *job) openOrder() (*order, error) {
+	j.mu.Lock()
+	sizes := j.rec.Order
+	j.mu.Unlock()
+	return openOrder(j.dir(), *sizes)
 }

@@ -25,6 +25,7 @@ type runner struct {
 	counts  Counts // With what is on its way to the store.
 	waits   waits
 	pending []change // Not yet on its way to the store.
+	blocks  uint64   // The number of the next block.
 	busy    bool     // The committer has a batch.
 	commit  *committer
 
@@ -313,7 +314,10 @@ func (r *runner) flush() {
 	if r.busy || len(r.pending) == 0 {
 		return
 	}
-	b, rest := r.jobs.records.newBatch(r.job.id, r.pending, &r.counts)
+	b, rest := r.jobs.records.newBatch(r.job.id, r.blocks, r.pending, &r.counts)
+	if b.block {
+		r.blocks++
+	}
 	if len(rest) == 0 {
 		rest = nil // The batch keeps the slice.
 	}

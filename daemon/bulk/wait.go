@@ -45,14 +45,14 @@ func decodeWait(b []byte) (w wait, err error) {
 	return w, err
 }
 
-// Keys: a job's id; and behind it a row, or a time and a row.
+// Keys: a job's id; and behind it the number of a block, or a time and a row.
 
-func rowKey(id string, row uint64) []byte {
-	return binary.BigEndian.AppendUint64(append(make([]byte, 0, idLength+8), id...), row)
+func blockKey(id string, n uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, idLength+8), id...), n)
 }
 
-// rowOfKey is the row of a key that rowKey made.
-func rowOfKey(key []byte) uint64 {
+// numberOfKey is the number in a key that blockKey made.
+func numberOfKey(key []byte) uint64 {
 	if len(key) != idLength+8 {
 		return 0
 	}

@@ -227,6 +227,7 @@ func TestWorst(t *testing.T) {
 func FuzzDecodeRecords(f *testing.F) {
 	o := outcomeOf(answer("ada@a.test", verdict.MailboxAccepted))
 	f.Add(encodeOutcome(nil, o))
+	f.Add(encodeBlock(nil, block{[]packed{{7, encodeOutcome(nil, o)}, {9, nil}}}))
 	f.Add(encodeWait(nil, wait{question: question{row: 1, rows: 2, text: "ada@a.test"}, first: time.UnixMilli(1), outcome: o}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if o, err := decodeOutcome(b); err == nil {
@@ -235,6 +236,11 @@ func FuzzDecodeRecords(f *testing.F) {
 			}
 		} else if !errors.Is(err, errDecode) {
 			t.Errorf("decodeOutcome(%x) = %v, want %v", b, err, errDecode)
+		}
+		if bl, err := decodeBlock(b); err == nil {
+			if again, err := decodeBlock(encodeBlock(nil, bl)); err != nil || len(again.rows) != len(bl.rows) {
+				t.Errorf("decodeBlock(%x) = %+v, again %+v, %v", b, bl, again, err)
+			}
 		}
 		if w, err := decodeWait(b); err == nil {
 			if again, err := decodeWait(encodeWait(nil, w)); err != nil || again != w {
