@@ -37,7 +37,7 @@ type mark struct {
 }
 
 // markEvery is how many rows lie between two marks.
-const markEvery = 256
+const markEvery = 64
 
 // answerMemory is what sorting outcomes takes, in bytes.
 const answerMemory = 8 << 20
@@ -46,6 +46,9 @@ const answerMemory = 8 << 20
 type answerFile struct {
 	f     *os.File
 	index []mark
+
+	lookup *bufio.Reader // Of find.
+	buf    []byte
 }
 
 // openAnswers opens the sorted outcomes that there are now.
@@ -67,7 +70,7 @@ func (j *job) openAnswers() (*answerFile, error) {
 		s.there = false
 		return nil, err
 	}
-	return &answerFile{f, s.index}, nil
+	return &answerFile{f: f, index: s.index, lookup: bufio.NewReaderSize(nil, 8<<10)}, nil
 }
 
 func (j *job) answersPath(blocks uint64) string {
@@ -169,28 +172,27 @@ type rowOutcome struct {
 // maxAnswer bounds an encoded outcome and its row, in bytes.
 const maxAnswer = 16 << 10
 
-// nextAnswer reads one outcome; its row is 0 at the end.
-func nextAnswer(r *bufio.Reader, buf *[]byte) (rowOutcome, error) {
+// nextRaw reads one outcome, encoded; its row is 0 at the end. It is valid until the next.
+func nextRaw(r *bufio.Reader, buf *[]byte) (packed, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		if err == io.EOF {
-			return rowOutcome{}, nil
+			return packed{}, nil
 		}
-		return rowOutcome{}, err
+		return packed{}, err
 	}
 	n := binary.BigEndian.Uint32(head[:])
 	if n < 8 || n > maxAnswer {
-		return rowOutcome{}, errDecode
+		return packed{}, errDecode
 	}
 	if uint32(cap(*buf)) < n {
 		*buf = make([]byte, n, 2*n)
 	}
 	b := (*buf)[:n]
 	if _, err := io.ReadFull(r, b); err != nil {
-		return rowOutcome{}, err
+		return packed{}, err
 	}
-	o, err := decodeOutcome(b[8:])
-	return rowOutcome{binary.BigEndian.Uint64(b), o}, err
+	return packed{binary.BigEndian.Uint64(b), b[8:]}, nil
 }
 
 // find looks one row up; nil if it has no outcome.
@@ -199,15 +201,15 @@ func (a *answerFile) find(row uint64) (*Outcome, error) {
 	if i < 0 {
 		return nil, nil //nolint:nilnil // As documented.
 	}
-	r := bufio.NewReaderSize(io.NewSectionReader(a.f, a.index[i].offset, 1<<62), 16<<10)
-	var buf []byte
+	a.lookup.Reset(io.NewSectionReader(a.f, a.index[i].offset, 1<<62))
 	for range markEvery {
-		o, err := nextAnswer(r, &buf)
-		if err != nil || o.row == 0 || o.row > row {
+		p, err := nextRaw(a.lookup, &a.buf)
+		if err != nil || p.row == 0 || p.row > row {
 			return nil, err
 		}
-		if o.row == row {
-			return &o.outcome, nil
+		if p.row == row {
+			o, err := decodeOutcome(p.outcome)
+			return &o, err
 		}
 	}
 	return nil, nil //nolint:nilnil // As documented.
@@ -268,8 +270,12 @@ func (a *answers) close() {
 	}
 }
 
-func (a *answers) next() (err error) {
-	a.head, err = nextAnswer(a.in, &a.buf)
+func (a *answers) next() error {
+	p, err := nextRaw(a.in, &a.buf)
+	a.head.row = p.row
+	if err == nil && p.row != 0 {
+		a.head.outcome, err = decodeOutcome(p.outcome)
+	}
 	return err
 }
 
