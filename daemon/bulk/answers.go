@@ -251,7 +251,9 @@ func (a *answers) begin(j *job) (err error) {
 	prepared := j.rec.Order != nil
 	j.mu.Unlock()
 	if prepared {
-		if a.order, err = j.openOrder(); err != nil {
+		if a.order, err = j.openOrder(); errors.Is(err, errDamaged) {
+			return a.next() // Copies are not known; all others are.
+		} else if err != nil {
 			return err
 		}
 		a.copies, a.stopCopies = iter.Pull2(a.order.repeats())

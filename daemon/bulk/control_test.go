@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -206,11 +207,12 @@ func TestGzip(t *testing.T) {
 
 // TestNoRoom refuses lists while the disk is full, and fails no job that is there.
 func TestNoRoom(t *testing.T) {
-	free := uint64(1 << 40)
-	r := newRig(t, &script{}, func(o *Options) { o.Free = func(string) (uint64, error) { return free, nil } })
+	var free atomic.Uint64
+	free.Store(1 << 40)
+	r := newRig(t, &script{}, func(o *Options) { o.Free = func(string) (uint64, error) { return free.Load(), nil } })
 	id := r.create(Spec{}, manyRows(10, 1)).ID
 	r.finished(id)
-	free = 1 << 20
+	free.Store(1 << 20)
 	if _, err := r.Create(t.Context(), Spec{}, strings.NewReader("ada@a.test\n")); !errors.Is(err, ErrNoRoom) {
 		t.Errorf("Create() = %v, want %v", err, ErrNoRoom)
 	}
@@ -256,6 +258,9 @@ func TestDamaged(t *testing.T) {
 	i := r.await(id, "its failure", func(i *Info) bool { return i.State == Failed })
 	if i.Problem == "" || i.Ended.IsZero() {
 		t.Errorf("a failed job = %+v, want its problem and its end", i)
+	}
+	if got := r.results(id, table.WriteOptions{}); len(got) != 100 {
+		t.Errorf("results of a failed job have %d rows, want all 100", len(got))
 	}
 	close(s.hold)
 }

@@ -32,7 +32,7 @@ type job struct {
 	rec     record
 	counts  Counts // As the store has them.
 	live    Live
-	stuck   error         // Why outcomes cannot be written.
+	stuck   error         // Why it does not get on.
 	running bool          // It has a goroutine.
 	changed chan struct{} // Closed when something of the above has changed.
 }
@@ -99,12 +99,21 @@ func (j *job) isStuck() bool {
 	return j.stuck != nil
 }
 
+// setStuck notes why outcomes cannot be written; nil if they can.
 func (j *job) setStuck(err error) {
+	if err != nil {
+		err = fmt.Errorf("outcomes cannot be written: %w", err)
+	}
+	j.setProblem(err)
+	j.poke()
+}
+
+// setProblem notes why the job does not get on; nil if it does.
+func (j *job) setProblem(err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.stuck = err
 	j.notifyLocked()
-	j.poke()
 }
 
 // setCounts notes the counts, and how many blocks of outcomes there are.

@@ -54,7 +54,7 @@ func (j *job) info() Info {
 		Counts: j.counts.clone(), Summary: rec.Summary, Delivery: rec.Delivery,
 	}
 	if j.stuck != nil {
-		i.Problem = "Outcomes cannot be written: " + j.stuck.Error()
+		i.Problem = j.stuck.Error()
 	}
 	if o := rec.Order; o != nil {
 		i.Rows, i.Addresses, i.Domains = int64(o.Mine), int64(o.Questions), int64(o.Domains)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"iter"
 	"os"
+	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -73,8 +75,31 @@ func (j *job) run(ctx context.Context) {
 		default:
 			j.deliver(ctx, log)
 		}
-		if err != nil && !j.halted() && !errors.Is(err, errCut) {
+		switch {
+		case err == nil, j.halted(), errors.Is(err, errCut):
+		case errors.Is(err, ErrNoRoom), errors.Is(err, syscall.ENOSPC):
+			j.awaitRoom(log, err)
+		default:
 			j.fail(ctx, log, err)
+		}
+	}
+}
+
+// roomRetry is how long a job waits for room on the disk before it looks again.
+const roomRetry = 30 * time.Second
+
+// awaitRoom says that the disk is full, and waits for a while.
+func (j *job) awaitRoom(log *zap.Logger, err error) {
+	log.Warn("a list cannot be sorted for want of room; trying again", zap.Error(err))
+	j.setProblem(err)
+	defer j.setProblem(nil)
+	timer := time.NewTimer(roomRetry)
+	defer timer.Stop()
+	for !j.halted() {
+		select {
+		case <-timer.C:
+			return
+		case <-j.poked:
 		}
 	}
 }

@@ -209,3 +209,29 @@ func TestRetention(t *testing.T) {
 		r.wantNothing()
 	})
 }
+
+// TestSortingWaitsForRoom: a list that is there is sorted once the disk has room again; its job does not fail.
+func TestSortingWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		r := newRig(t, &script{}, func(o *Options) {
+			o.Free = func(string) (uint64, error) {
+				if asked++; asked == 1 || time.Since(start2000) > time.Minute { // The first is the upload's.
+					return 1 << 40, nil
+				}
+				return 1 << 20, nil
+			}
+		})
+		id := r.create(Spec{}, manyRows(5000, 3)).ID
+		i := r.await(id, "its problem", func(i *Info) bool { return i.Problem != "" })
+		if i.State != Preparing {
+			t.Errorf("a job without room is %s, want %s", i.State, Preparing)
+		}
+		if i = r.finished(id); i.Problem != "" || i.Counts.Done != 5000 {
+			t.Errorf("at its end: %+v", i)
+		}
+	})
+}
+
+// start2000 is when every bubble begins.
+var start2000 = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
