@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"mime"
@@ -150,6 +151,9 @@ func (c *contract) code(said object, status int, body []byte) error {
 func (c *contract) value(schema object, text []byte) error {
 	var v any
 	if err := json.Unmarshal(text, &v); err != nil {
+		if big, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && strings.HasPrefix(big.Value, "number") {
+			return nil // JSON has numbers that Go has no type for, and a stream hands the caller's id back as it came.
+		}
 		return err
 	}
 	return c.check(schema, v, "")

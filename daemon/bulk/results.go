@@ -88,20 +88,9 @@ func wire(o *Outcome) table.Outcome {
 
 // rowsWith is the rows, copies included, whose outcome has one of some verdicts.
 func (j *job) rowsWith(of []verdict.Verdict) (bitset, error) {
-	var rows bitset
-	for it, err := range j.jobs.records.outcomes.Scan(store.Range{Prefix: []byte(j.id)}) {
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range it.Value.rows {
-			o, err := decodeOutcome(p.outcome)
-			if err != nil {
-				return nil, err
-			}
-			if slices.Contains(of, o.Verdict()) {
-				rows = rows.add(p.row)
-			}
-		}
+	rows, err := j.askedWith(of)
+	if err != nil {
+		return nil, err
 	}
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("%w: no row of the job is %v", ErrNothing, of)
@@ -117,6 +106,25 @@ func (j *job) rowsWith(of []verdict.Verdict) (bitset, error) {
 		}
 		if rows.has(c.of) {
 			rows = rows.add(c.row)
+		}
+	}
+	return rows, nil
+}
+
+// askedWith is rowsWith without the copies.
+func (j *job) askedWith(of []verdict.Verdict) (rows bitset, err error) {
+	for it, err := range j.jobs.records.outcomes.Scan(store.Range{Prefix: []byte(j.id)}) {
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range it.Value.rows {
+			o, err := decodeOutcome(p.outcome)
+			if err != nil {
+				return nil, err
+			}
+			if slices.Contains(of, o.Verdict()) {
+				rows = rows.add(p.row)
+			}
 		}
 	}
 	return rows, nil
