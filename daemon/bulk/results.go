@@ -111,7 +111,7 @@ func (j *job) rowsWith(of []verdict.Verdict) (bitset, error) {
 	return rows, nil
 }
 
-// askedWith is rowsWith without the copies.
+// askedWith is rowsWith without copies.
 func (j *job) askedWith(of []verdict.Verdict) (rows bitset, err error) {
 	for it, err := range j.jobs.records.outcomes.Scan(store.Range{Prefix: []byte(j.id)}) {
 		if err != nil {
