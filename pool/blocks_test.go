@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/pool"
@@ -55,6 +56,10 @@ func TestSiteOfManyHostsIsKept(t *testing.T) {
 			r.want(o, reply.SourceBlocked)
 			if o.Remembered != restarted {
 				t.Errorf("restarted %v: Remembered = %v", restarted, o.Remembered)
+			}
+			time.Sleep(time.Minute) // It has been written down, and nothing is under way.
+			if e := r.pool.Egress("", 10); len(e.Sites) != 1 || e.Sites[0].Paths[0].State != "open" {
+				t.Errorf("a minute later Egress() shows %+v, want the breaker that is open", e.Sites)
 			}
 		})
 	}

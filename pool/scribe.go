@@ -257,11 +257,20 @@ func (p *Pool) restoreProvider(id string, r *record) {
 	}
 }
 
-// keeps reports whether s holds something that would be lost with it.
+// mostShown is how many sites without work stay in memory so that Egress can tell of them, where they are written down
+// anyway.
+const mostShown = 2000
+
+// keeps reports whether s holds something that would be lost with it, or that people look for.
 func (s *site) keeps() bool {
 	if s.pool.scribe != nil {
-		return s.dirty || s.writing
+		return s.dirty || s.writing || len(s.pool.sites) <= mostShown && s.tells()
 	}
+	return s.tells()
+}
+
+// tells reports whether something has been spent or learned at s within the time that it matters, or is held against us.
+func (s *site) tells() bool {
 	now := s.pool.now()
 	if s.learned != (learned{closes: s.learned.closes, clean: s.learned.clean}) {
 		return true
