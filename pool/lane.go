@@ -114,7 +114,7 @@ func (pa *path) overdrawn(what string, until time.Time) Outcome {
 
 // wantsMore reports whether so many probes that may be asked are enough for one more busy session.
 func (la *lane) wantsMore(askable int) bool {
-	return askable > 0 && (la.busy == 0 || askable > la.busy*2*la.path.batch())
+	return askable > 0 && (la.busy == 0 || askable > la.busy*2*la.path.site.batch())
 }
 
 // lease wakes the session that has lingered for the shortest time, which its server is least likely to have closed.

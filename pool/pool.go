@@ -83,7 +83,7 @@ type Pool struct {
 	spawn    func(*session) // Runs a session in a goroutine of the pool's; set by Start.
 	opts     Options
 	base     Limits // For sites without a provider.
-	rules    siteRules
+	rules    SiteRules
 	sources  []*sourceState
 	former   []*sourceState // Those that are gone, the last one last.
 	sites    map[string]*site
@@ -148,7 +148,7 @@ func fill(opts *Options) error {
 	if err := checkSources(opts.Sources); err != nil {
 		return fmt.Errorf("pool: %w", err)
 	}
-	if _, err := compileRules(opts.Sites); err != nil {
+	if _, err := CompileSiteRules(opts.Sites); err != nil {
 		return fmt.Errorf("pool: %w", err)
 	}
 	if opts.Port == 0 {

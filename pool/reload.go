@@ -44,7 +44,7 @@ func (p *Pool) apply(opts Options) {
 	}
 	p.retire(kept)
 	p.base = DefaultLimits().With(opts.Limits)
-	p.rules, _ = compileRules(opts.Sites)                 // Checked by fill.
+	p.rules, _ = CompileSiteRules(opts.Sites)             // Checked by fill.
 	opts.Sources, opts.Limits, opts.Sites = nil, nil, nil // They are the caller's.
 	p.opts, p.sources = opts, kept
 	for _, v := range p.across {

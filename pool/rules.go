@@ -6,17 +6,17 @@ import (
 	"github.com/verimails/verimaild/pool/provider"
 )
 
-// siteRules are the operator's rules, ready for use.
-type siteRules []siteRule
+// SiteRules are the operator's rules, ready for use. They do not change, and may be used concurrently.
+type SiteRules []siteRule
 
 type siteRule struct {
 	SiteRule
 	pattern provider.HostPattern
 }
 
-// compileRules checks the operator's rules. Its error names the rule at fault by its index.
-func compileRules(rules []SiteRule) (siteRules, error) {
-	out := make(siteRules, len(rules))
+// CompileSiteRules checks the operator's rules. Its error names the rule at fault by its index.
+func CompileSiteRules(rules []SiteRule) (SiteRules, error) {
+	out := make(SiteRules, len(rules))
 	for i, r := range rules {
 		out[i].SiteRule = r
 		if r.Provider == "" && r.MX == "" && r.Domain == "" {
@@ -36,9 +36,9 @@ func compileRules(rules []SiteRule) (siteRules, error) {
 	return out, nil
 }
 
-// find is the first rule for a domain at these hosts; nil if there is none. With domain "" the rules that name a
-// domain do not match.
-func (rs siteRules) find(prov *provider.Provider, hosts []string, domain string) *siteRule {
+// Find is the index of the first rule for a domain at these hosts of prov, which may be nil; -1 if there is none. With
+// domain "" the rules that name a domain do not match.
+func (rs SiteRules) Find(prov *provider.Provider, hosts []string, domain string) int {
 	for i := range rs {
 		r := &rs[i]
 		switch {
@@ -46,14 +46,22 @@ func (rs siteRules) find(prov *provider.Provider, hosts []string, domain string)
 		case r.MX != "" && !r.pattern.MatchAll(hosts):
 		case r.Domain != "" && r.Domain != domain:
 		default:
-			return r
+			return i
 		}
+	}
+	return -1
+}
+
+// find is the rule that Find finds; nil if there is none.
+func (rs SiteRules) find(prov *provider.Provider, hosts []string, domain string) *SiteRule {
+	if i := rs.Find(prov, hosts, domain); i >= 0 {
+		return &rs[i].SiteRule
 	}
 	return nil
 }
 
 // ofDomain reports whether some rule names the domain.
-func (rs siteRules) ofDomain(domain string) bool {
+func (rs SiteRules) ofDomain(domain string) bool {
 	for i := range rs {
 		if rs[i].Domain == domain {
 			return true

@@ -137,11 +137,7 @@ func (p *Pool) sweepSites() {
 
 // limit puts what holds for s into force.
 func (p *Pool) limit(s *site) {
-	var rule *SiteRule
-	if r := p.rules.find(s.provider, s.hosts, s.domain); r != nil {
-		rule = &r.SiteRule
-	}
-	s.limits = p.limitsFor(s.provider, rule)
+	s.limits = p.limitsFor(s.provider, p.rules.find(s.provider, s.hosts, s.domain))
 	s.across = p.acrossOf(s.provider)
 	s.unpaced = s.across == nil && s.limits.unpaced()
 }
@@ -193,11 +189,6 @@ func (s *site) forget() {
 	if s.pool.sites[s.key] == s { // Not one that was made since s was forgotten.
 		delete(s.pool.sites, s.key)
 	}
-}
-
-// batch is how many recipients a transaction may have.
-func (pa *path) batch() int {
-	return pa.site.batch()
 }
 
 // advance gives waiting probes sessions, in the lane first that was given one longest ago.
