@@ -197,7 +197,8 @@ func (pa *path) reserve(now time.Duration, f *flight) {
 	}
 	pa.lastProbe = now
 	pa.source.probed(pa.site.provider, n, 0, pa.pool.wall(now))
-	for _, l := range pa.levels(f.prefix) {
+	f.levels = pa.levels(f.prefix)
+	for _, l := range f.levels {
 		l.held.add(f.hold, 1)
 	}
 }
@@ -205,13 +206,13 @@ func (pa *path) reserve(now time.Duration, f *flight) {
 // release ends a reservation; what was refused is going to be booked by spend. What the disk took for spent on its behalf
 // is written anew.
 func (pa *path) release(now time.Duration, f *flight) {
-	for _, l := range pa.levels(f.prefix) {
+	for _, l := range f.levels {
 		l.giveBack(f.hold, now)
 		if l.disk.leased != (hold{}) || l.writing != nil {
 			pa.touch()
 		}
 	}
-	f.hold = hold{}
+	f.hold, f.levels = hold{}, nil
 }
 
 // touch notes that there is something to write down of the site, and of its provider.

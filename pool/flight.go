@@ -18,6 +18,7 @@ type flight struct {
 	txs      []smtp.Transaction // Parallel to batches.
 	prefix   netip.Prefix       // The network that it comes from.
 	hold     hold               // What is reserved for it.
+	levels   []level            // The accounts that hold it.
 	stepwise bool               // Its commands wait for one another.
 	test     bool               // Asks about nobody: whether we are welcome again.
 	at       time.Time          // When it was written.

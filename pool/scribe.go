@@ -57,7 +57,7 @@ func newScribe(p *Pool, s *store.Store) (*scribe, error) {
 func (p *Pool) secure(ctx context.Context, pa *path, f *flight) error {
 	p.mu.Lock()
 	sc := p.scribe
-	if sc == nil || !pa.uncovered(f) {
+	if sc == nil || !f.uncovered() {
 		p.mu.Unlock()
 		return nil
 	}
@@ -77,8 +77,8 @@ func (p *Pool) secure(ctx context.Context, pa *path, f *flight) error {
 }
 
 // uncovered reports whether some limited account of f has more under way than the disk allows for.
-func (pa *path) uncovered(f *flight) bool {
-	for _, l := range pa.levels(f.prefix) {
+func (f *flight) uncovered() bool {
+	for _, l := range f.levels {
 		if (l.dead > 0 || l.controls > 0) && !l.covered() {
 			return true
 		}

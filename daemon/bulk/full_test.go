@@ -8,10 +8,10 @@ import (
 	"github.com/verimails/verimaild/internal/store"
 )
 
-// TestFullDisk: while outcomes cannot be written the job says so and asks about no more rows than it can hold; once they
-// can, it goes on, and nobody has been asked twice.
-func TestFullDisk(t *testing.T) {
-	var full atomic.Bool
+// fillable is a rig whose verifier waits until script.hold is closed, and whose disk has no room while full is true.
+func fillable(t *testing.T) (s *script, r *rig, full *atomic.Bool) {
+	t.Helper()
+	full = new(atomic.Bool)
 	stores, err := store.Open(store.Options{Dir: t.TempDir() + "/state", Free: func(string) (store.Space, error) {
 		if full.Load() {
 			return store.Space{Free: 1 << 20, Total: 1 << 40}, nil
@@ -21,14 +21,21 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &script{hold: make(chan struct{})}
-	r := newRig(t, s, func(o *Options) { o.Store = stores.State() })
+	s = &script{hold: make(chan struct{})}
+	r = newRig(t, s, func(o *Options) { o.Store = stores.State() })
 	t.Cleanup(func() {
 		r.stop(0)
 		if err := stores.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return s, r, full
+}
+
+// TestFullDisk: while outcomes cannot be written the job says so and asks about no more rows than it can hold; once they
+// can, it goes on, and nobody has been asked twice.
+func TestFullDisk(t *testing.T) {
+	s, r, full := fillable(t)
 	id := r.create(Spec{}, manyRows(10_000, 50)).ID
 	r.await(id, "a full window", func(*Info) bool { return len(s.snapshot()) == 64 })
 	full.Store(true)
@@ -49,24 +56,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestFullDiskAtStop: a stop does not wait for ever for room.
 func TestFullDiskAtStop(t *testing.T) {
-	var full atomic.Bool
-	stores, err := store.Open(store.Options{Dir: t.TempDir() + "/state", Free: func(string) (store.Space, error) {
-		if full.Load() {
-			return store.Space{Free: 1 << 20, Total: 1 << 40}, nil
-		}
-		return store.Space{Free: 1 << 39, Total: 1 << 40}, nil
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &script{hold: make(chan struct{})}
-	r := newRig(t, s, func(o *Options) { o.Store = stores.State() })
-	t.Cleanup(func() {
-		r.stop(0)
-		if err := stores.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s, r, full := fillable(t)
 	id := r.create(Spec{}, manyRows(1000, 5)).ID
 	r.await(id, "a full window", func(*Info) bool { return len(s.snapshot()) == 64 })
 	full.Store(true)
