@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/pool"
@@ -34,11 +33,7 @@ func (d *Daemon) sandboxed(opts *pool.Options) {
 
 // unpaced lifts every limit of pace, so that answers come at once and repeat. Only what a session looks like stays.
 func unpaced() *provider.Limits {
-	return &provider.Limits{
-		Ramp: new(false), Sessions: new(4), SessionsPerHour: new(0), DialInterval: new(time.Duration(0)),
-		RefusalsPerSession: new(0), RefusalsPerHour: new(0), ControlsPerHour: new(0),
-		RefusalRatio: new(0.0), ProbesPerMinute: new(0.0),
-	}
+	return new(provider.Unpaced().Over(provider.Limits{Sessions: new(4), RefusalsPerSession: new(0)}))
 }
 
 // A Sample is an address of the sandbox, and what comes of it.

@@ -168,8 +168,5 @@ func lifted() *provider.Limits {
 
 // unpaced lifts what says when, and how often, something may be asked.
 func unpaced() *provider.Limits {
-	return &provider.Limits{
-		Ramp: new(false), SessionsPerHour: new(0), DialInterval: new(time.Duration(0)), RefusalsPerHour: new(0),
-		ControlsPerHour: new(0), RefusalRatio: new(0.0), ProbesPerMinute: new(0.0),
-	}
+	return new(provider.Unpaced())
 }

@@ -72,7 +72,7 @@ var sourceNames = []string{"a", "b"}
 // poolOptions are the options of a pool that asks a world from so many sources.
 func poolOptions(w *mailworld.World, guard *netguard.Guard, sources int) pool.Options {
 	opts := pool.Options{
-		Sender: "probe@source0.egress.test", Port: uint16(w.Port()), Guard: guard, Replies: reply.Builtin(), Limits: unpaced(),
+		Sender: "probe@source0.egress.test", Port: uint16(w.Port()), Guard: guard, Replies: reply.Builtin(), Limits: new(provider.Unpaced()),
 		Dial: func(ctx context.Context, laddr netip.Addr, raddr netip.AddrPort) (net.Conn, error) {
 			return w.Dial(ctx, netip.AddrPortFrom(laddr, 0), raddr)
 		},
@@ -248,13 +248,5 @@ func village() mailworld.Spec {
 			{Name: "broken.test", Fault: mailworld.ServFail},
 			{Name: "silent.test", Fault: mailworld.NoAnswer},
 		},
-	}
-}
-
-// unpaced lifts what says when, and how often, something may be asked.
-func unpaced() *provider.Limits {
-	return &provider.Limits{
-		Ramp: new(false), SessionsPerHour: new(0), DialInterval: new(time.Duration(0)), RefusalsPerHour: new(0),
-		ControlsPerHour: new(0), RefusalRatio: new(0.0), ProbesPerMinute: new(0.0),
 	}
 }

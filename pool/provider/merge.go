@@ -40,3 +40,11 @@ func (l Limits) Over(x Limits) Limits {
 	l.Idle, l.SessionAge, l.Ramp = cmp.Or(x.Idle, l.Idle), cmp.Or(x.SessionAge, l.SessionAge), cmp.Or(x.Ramp, l.Ramp)
 	return l
 }
+
+// Unpaced lifts what says when, and how often, something may be asked. What a session looks like is inherited.
+func Unpaced() Limits {
+	return Limits{
+		Ramp: new(false), SessionsPerHour: new(0), DialInterval: new(time.Duration(0)), RefusalsPerHour: new(0),
+		ControlsPerHour: new(0), RefusalRatio: new(0.0), ProbesPerMinute: new(0.0),
+	}
+}
