@@ -73,6 +73,13 @@ func (t *tallies) clear(domain string, now time.Time) {
 	*t.at(domain) = tally{cleared: now.Add(alikeCleared)}
 }
 
+// toldApart reports whether the domain is known to tell recipients apart.
+func (t *tallies) toldApart(domain string, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return now.Before(t.at(domain).cleared)
+}
+
 // at finds or makes a domain's tally, in the place of any other if there are too many. The caller holds t.mu.
 func (t *tallies) at(domain string) *tally {
 	c := t.of[domain]

@@ -169,6 +169,8 @@ func (r *run) weigh() {
 	case t.Refused() && t.Words == 0:
 		t.Words = judge.Words(r.target.Reply.Code, r.target.Reply.Enhanced.String(), r.target.Reply.Text(), r.target.Recipient.Path)
 		f.Alike = r.alike(t.Words, now)
+	case t.Refused() && f.Alike: // Somebody may have been accepted while postmaster and the control were asked about.
+		f.Alike = !r.v.tallies.toldApart(r.domain(), now)
 	}
 }
 

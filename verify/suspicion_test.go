@@ -189,6 +189,34 @@ func TestAllRefusedAlike(t *testing.T) {
 	}
 }
 
+// TestAlikeButForOne: whoever is accepted while it is being found out whether all are refused alike shows that not all
+// are, however postmaster fares.
+func TestAlikeButForOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		spec := village()
+		spec.Hosts[0].Rcpt = func(path string) mailworld.Reply {
+			switch no := mailworld.Say(550, "5.1.1 <"+path+">: no such user here"); {
+			case strings.HasPrefix(path, "ada@"):
+				return mailworld.Say(250, "2.1.5 Ok")
+			case strings.HasPrefix(path, "postmaster@"):
+				return no.After(20 * time.Second)
+			default:
+				return no
+			}
+		}
+		r := newRig(t, options{spec: spec, memory: true})
+		r.askDead("a.test", 2)
+		var wg sync.WaitGroup
+		wg.Go(func() { r.want(r.ask(row("eve@a.test")), verdict.MailboxNotFound) })
+		time.Sleep(10 * time.Second) // Postmaster's reply is awaited.
+		r.want(r.ask(row("ada@a.test")), verdict.MailboxAccepted)
+		wg.Wait()
+		if f := r.habit("a.test"); f.Reason == verdict.UniformRefusal {
+			t.Errorf("habit = %+v, want none that was shown to be wrong", f)
+		}
+	})
+}
+
 // TestHonestRefusals: where postmaster is told apart, refusals in the same words are what they say.
 func TestHonestRefusals(t *testing.T) {
 	bubble(t, func(t *testing.T) {
