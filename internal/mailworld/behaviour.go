@@ -27,6 +27,17 @@ func newBehaviour(h Host) *behaviour {
 	return b
 }
 
+// vary is the behaviour of the host's n-th session.
+func (b *behaviour) vary(n int) *behaviour {
+	if b.Vary == nil {
+		return b
+	}
+	h := b.Host
+	b.Vary(n, &h)
+	h.Name = b.Name
+	return newBehaviour(h)
+}
+
 // usualKeywords are those that follow from the other fields.
 func (b *behaviour) usualKeywords(tls bool) []string {
 	var k []string

@@ -37,17 +37,18 @@ func (w *World) answer(packet []byte, network string, client netip.AddrPort) ans
 	name := canonical(q.Question[0].Name)
 	kind := dns.TypeToString[q.Question[0].Qtype]
 	d, _ := w.zone.lookup(name)
-	reply, a := w.zone.resolve(w, q), answer{}
+	reply, a, fault := w.zone.resolve(w, q), answer{}, Answer
 	if d != nil {
 		a.wait = d.spec.Slow
-		reply = d.fault(kind).spoil(reply, q, network)
+		fault = d.faultNow(kind, network)
+		reply = fault.spoil(reply, q, network)
 	}
 	rcode := ""
 	if reply != nil {
 		rcode = dns.RcodeToString[reply.Rcode]
 		a.msg = pack(reply, q, network)
 	}
-	if d != nil && d.fault(kind) == Garbage {
+	if fault == Garbage {
 		a.msg = []byte("\x00\x01garbage")
 	}
 	w.rec.query(Query{At: time.Now(), Client: client, Network: network, Name: name, Type: kind, Rcode: rcode})
@@ -78,6 +79,15 @@ func (d *domain) fault(kind string) Fault {
 		return f
 	}
 	return d.spec.Fault
+}
+
+// faultNow is what goes wrong with this query.
+func (d *domain) faultNow(kind, network string) Fault {
+	f := d.fault(kind)
+	if f != Answer || d.spec.Vary == nil {
+		return f
+	}
+	return d.spec.Vary(int(d.asked.Add(1)), kind, network)
 }
 
 // spoil turns a good reply into what the fault makes of it; nil for no reply.

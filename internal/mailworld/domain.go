@@ -30,6 +30,9 @@ type Domain struct {
 	Fault Fault
 	// Faults spoils answers by record type ("MX", "A", "AAAA", "TXT"), where it differs from Fault.
 	Faults map[string]Fault
+	// Vary, unless it is nil, spoils the n-th query for the name, n from 1 on, beyond what Fault and Faults say; kind is the
+	// record type, network "udp" or "tcp". It cannot say NXDomain. It must be safe for concurrent use.
+	Vary func(n int, kind, network string) Fault
 	// Slow delays every answer.
 	Slow time.Duration
 

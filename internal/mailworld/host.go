@@ -69,6 +69,10 @@ type Host struct {
 	Glitches []Glitch
 	// Wire is how its bytes travel.
 	Wire Wire
+	// Vary, unless it is nil, changes the behaviour of the n-th session since the world began, n from 1 on, for that session
+	// alone: it is given a copy, whose maps and slices are the host's own. Name, addresses, DNS and whether anything
+	// listens stay. It must be safe for concurrent use.
+	Vary func(n int, h *Host)
 	// Script, if there is one, replaces all of the above but Network, Window and TLS: the steps are played in each connection.
 	Script []Step
 }

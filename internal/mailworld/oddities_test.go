@@ -70,6 +70,22 @@ func TestGlitches(t *testing.T) {
 			"begin\n> " + rcpt("ada") + "\n| 250-" + strings.Repeat("x", 100000) + "\n~ 1s\nclose", nil,
 		},
 		{
+			"a flood", glitch(mailworld.Glitch{On: "RCPT", Do: mailworld.DoFlood, Text: "250 {rcpt}\r\n"}),
+			"begin\n> " + rcpt("ada") + "\n| " + strings.Repeat(`250 ada@example.test\r\n`, 10000) + "\n~ 1s\nclose", nil,
+		},
+		{
+			"only one direction is closed", glitch(mailworld.Glitch{On: "RCPT", Nth: 2, Do: mailworld.DoHalfClose}),
+			flight + "< 250\n< 250\n< EOF\n> " + rcpt("ada") + "\n~ 10m\n> RSET\nclose", nil,
+		},
+		{
+			"replies the wrong way round", glitch(mailworld.Glitch{On: "RCPT", Nth: 2, Do: mailworld.DoSwap}),
+			flight + "< 250\n< 250 2.1.5\n< 250 2.1.5\n< 550\n< 250 2.0.0\n" + quit, nil,
+		},
+		{
+			"no other reply in the flight to be said first", glitch(mailworld.Glitch{On: "RCPT", Nth: 1, Do: mailworld.DoSwap}),
+			"begin\n> " + rcpt("x") + "\n< 550\n" + quit, nil,
+		},
+		{
 			"a spoilt greeting", glitch(mailworld.Glitch{On: "BANNER", Do: mailworld.DoRaw, Text: "hello there\r\n"}),
 			"| hello there\\r\\n\nclose", nil,
 		},

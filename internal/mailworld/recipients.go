@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // A domain is a Domain in its world. Aside from the count of queries it does not change.
@@ -12,6 +13,8 @@ type domain struct {
 	mailboxes map[string]bool
 	txt       []string
 	addresses []netip.Addr
+
+	asked atomic.Int64 // Queries so far, for Domain.Vary.
 
 	mu      sync.Mutex
 	queries int // For A records; ThenAddrs counts on it.

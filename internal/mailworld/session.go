@@ -29,6 +29,7 @@ type session struct {
 	conn   net.Conn // tr, or TLS over it.
 	r      *bufio.Reader
 	out    []byte
+	held   []byte // What DoSwap keeps back.
 	began  time.Time
 	source netip.AddrPort
 
@@ -121,6 +122,7 @@ func (s *session) step() bool {
 // readLine returns the next line without its end. Before it waits it sends what there is to say.
 func (s *session) readLine() ([]byte, error) {
 	if buffered, _ := s.r.Peek(s.r.Buffered()); bytes.IndexByte(buffered, '\n') < 0 {
+		s.release() // Its flight is over.
 		if err := s.flush(); err != nil {
 			return nil, err
 		}
@@ -245,5 +247,5 @@ func (s *session) finish() {
 	_ = s.tr.Close()
 	s.h.clients.end(s.source.Addr())
 	s.h.drop(s)
-	s.rec.end(time.Now())
+	s.rec.end(time.Now(), s.excused)
 }

@@ -30,6 +30,7 @@ type Session struct {
 	TLS    bool
 	EHLO   string // The name that the client gave.
 	Quit   bool   // The client said QUIT.
+	Odd    bool   // The host broke the protocol, so that its client owed it no manners. Set when it has ended.
 	// Greeted, Transactions and Recipients count the greetings (EHLO and HELO), MAIL and RCPT.
 	Greeted, Transactions, Recipients int
 	// Flights is how many times the client waited for replies before it wrote on.
@@ -80,11 +81,11 @@ func (r *sessionRecord) quit() {
 	r.s.Quit = true
 }
 
-// end notes the end of the session.
-func (r *sessionRecord) end(now time.Time) {
+// end notes the end of the session, and whether the host broke the protocol in it.
+func (r *sessionRecord) end(now time.Time, odd bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.s.Ended = now
+	r.s.Ended, r.s.Odd = now, odd
 }
 
 // add keeps a command, or only that there was one.

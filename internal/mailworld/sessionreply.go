@@ -1,8 +1,8 @@
 package mailworld
 
 import (
-	"bytes"
 	"crypto/tls"
+	"strings"
 	"time"
 )
 
@@ -27,6 +27,7 @@ func (s *session) write(r Reply) {
 	text := expand(r.Text, s.placeholder)
 	if r.Code > 0 {
 		s.out = appendReply(s.out, r.Code, text, s.b.lineEnd())
+		s.release()
 	} else {
 		s.excused = true // A command without an answer.
 	}
@@ -129,13 +130,9 @@ func (s *session) close(how Then) bool {
 		s.tr.reset()
 		return false
 	}
-	if c, ok := s.conn.(*tls.Conn); ok {
-		_ = c.CloseWrite() // The farewell of TLS; without it the end below is one all the same.
+	if s.endStream() == nil {
+		s.drain()
 	}
-	if s.tr.CloseWrite() != nil {
-		return false
-	}
-	s.drain()
 	return false
 }
 
@@ -227,10 +224,13 @@ func (s *session) glitch(g *Glitch, r Reply) bool {
 	text := expand(g.Text, s.placeholder)
 	if g.First || g.Do == DoExtra {
 		s.write(r)
-	} else if g.Do != DoDrop {
+	} else if g.Do != DoDrop && g.Do != DoSwap {
 		s.keep()
 	}
 	switch g.Do {
+	case DoSwap:
+		s.hold(r)
+		return true
 	case DoClose:
 		return s.close(Close)
 	case DoReset:
@@ -245,7 +245,14 @@ func (s *session) glitch(g *Glitch, r Reply) bool {
 		s.keep()
 		return true
 	case DoEndless:
-		s.endless()
+		s.out = append(s.out, "250-"...)
+		s.flood(strings.Repeat("x", 1024))
+		return false
+	case DoFlood:
+		s.flood(text)
+		return false
+	case DoHalfClose:
+		s.halfClose()
 		return false
 	case DoSay:
 		s.out = append(s.out, text...)
@@ -258,14 +265,42 @@ func (s *session) glitch(g *Glitch, r Reply) bool {
 	}
 }
 
-// endless sends a line that never ends, until the client is gone or the world is closed.
-func (s *session) endless() {
-	s.out = append(s.out, "250-"...)
-	chunk := bytes.Repeat([]byte("x"), 1024)
-	for s.w.running() {
-		s.out = append(s.out, chunk...)
+// hold keeps a reply back, to be said behind the next one.
+func (s *session) hold(r Reply) {
+	n := len(s.out)
+	s.write(r)
+	s.held = append(s.held, s.out[n:]...)
+	s.out = s.out[:n]
+}
+
+// release says what was kept back.
+func (s *session) release() {
+	s.out = append(s.out, s.held...)
+	s.held = s.held[:0]
+}
+
+// flood sends text over and over, until the client is gone or the world is closed.
+func (s *session) flood(text string) {
+	for text != "" && s.w.running() {
+		s.out = append(s.out, text...)
 		if s.flush() != nil {
 			return
 		}
 	}
+}
+
+// halfClose ends our direction of the connection, and lets the client talk.
+func (s *session) halfClose() {
+	if s.flush() != nil || s.endStream() != nil {
+		return
+	}
+	s.sink()
+}
+
+// endStream tells the client that nothing more is said.
+func (s *session) endStream() error {
+	if c, ok := s.conn.(*tls.Conn); ok {
+		_ = c.CloseWrite() // The farewell of TLS; without it the end below is one all the same.
+	}
+	return s.tr.CloseWrite()
 }

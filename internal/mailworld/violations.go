@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -52,6 +53,13 @@ func (w *World) Check(t TB) {
 	for _, v := range w.Violations() {
 		t.Errorf("mailworld: %s", v)
 	}
+}
+
+// Excuse lets clients leave without QUIT until end is called: they are about to be killed. [World.Settle] says when
+// those that were have gone.
+func (w *World) Excuse() (end func()) {
+	w.excusing.Add(1)
+	return sync.OnceFunc(func() { w.excusing.Add(-1) })
 }
 
 func (r *record) violation(text string) {
@@ -159,7 +167,7 @@ func (s *session) inexact() bool {
 // gone judges a client that closed the connection. A socket is reset when it is closed with replies unread.
 func (s *session) gone(err error) {
 	switch {
-	case s.quit, s.ended, s.excused, !s.w.running():
+	case s.quit, s.ended, s.excused, !s.w.running(), s.w.excusing.Load() > 0:
 	case !s.last.known(s.tr.seen()), s.inexact() && errors.Is(err, syscall.ECONNRESET): // It gave up waiting for us.
 	default:
 		s.violate("closed the connection without QUIT")

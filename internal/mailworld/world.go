@@ -22,7 +22,8 @@ type World struct {
 	certs  certificates
 	faults faults // In memory.
 
-	dialled atomic.Uint32 // Connections made in memory.
+	dialled  atomic.Uint32 // Connections made in memory.
+	excusing atomic.Int32  // Calls of Excuse that have not ended.
 
 	stop chan struct{}
 	wg   sync.WaitGroup
@@ -41,6 +42,8 @@ type host struct {
 	addrs     []netip.Addr // Where it listens.
 	dead      []netip.Addr // What the DNS says beside them.
 	clients   clients
+
+	begun atomic.Int64 // Sessions so far, for Host.Vary.
 
 	mu       sync.Mutex // Guards what follows.
 	sessions map[*session]struct{}
@@ -104,7 +107,7 @@ func newWorld(spec Spec, memory bool) (*World, error) {
 
 // serve begins a session, or what the host has instead of one, after wait.
 func (w *World) serve(h *host, tr transport, source netip.AddrPort, wait time.Duration) bool {
-	b := h.behaviour.Load()
+	b := h.behaviour.Load().vary(int(h.begun.Add(1)))
 	w.count(1)
 	started := w.spawn(tr, func() {
 		defer w.count(-1)
