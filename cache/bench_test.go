@@ -18,7 +18,7 @@ func filledBench(b *testing.B, n int) (*bench, []address.Address) {
 	for i := range addrs {
 		a := addr(b, fmt.Sprintf("user%d@company%d.example", i, i/8))
 		addrs[i] = a
-		if err := c.PutMailbox(c.Begin(a), a, sample(a, verdict.MailboxAccepted, start)); err != nil {
+		if _, err := c.PutMailbox(c.Begin(a), a, sample(a, verdict.MailboxAccepted, start)); err != nil {
 			b.Fatal(err)
 		}
 		if i%1000 == 0 {
@@ -125,7 +125,7 @@ func BenchmarkPut(b *testing.B) {
 	i := 0
 	for b.Loop() {
 		a := addrs[i%len(addrs)]
-		if err := c.PutMailbox(c.Begin(a), a, sample(a, verdict.MailboxAccepted, start)); err != nil {
+		if _, err := c.PutMailbox(c.Begin(a), a, sample(a, verdict.MailboxAccepted, start)); err != nil {
 			b.Fatal(err)
 		}
 		i++

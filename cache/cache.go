@@ -60,8 +60,15 @@ type Cache struct {
 
 // raw is the codec of records that this package encodes before it takes a lock, and decodes with the key at hand.
 var raw = store.Codec[[]byte]{
-	Encode: func(dst, v []byte) []byte { return append(dst, v...) },
+	Encode: func(_, v []byte) []byte { return v }, // Nobody changes it any more.
 	Decode: func(b []byte) ([]byte, error) { return b, nil },
+}
+
+// packed is raw for bodies that are worth compressing.
+var packed = store.Codec[[]byte]{
+	Encode: raw.Encode,
+	Pack:   pack,
+	Decode: unpack,
 }
 
 // New makes a cache over the cache store of opts.Stores. It reads the few records that are always held in memory.
@@ -103,8 +110,16 @@ func (c *Cache) openRecords() error {
 	for _, s := range []struct {
 		prefix string
 		into   **store.Records[[]byte]
-	}{{"m", &c.mailboxes}, {"d", &c.facts}, {"h", &c.hosts}, {"s", &c.sites}, {"e", &c.epochs.records}, {"u", &c.uniforms.records}} {
-		if *s.into, err = store.NewRecords(c.store, s.prefix, raw); err != nil {
+		codec  store.Codec[[]byte]
+	}{
+		{"m", &c.mailboxes, packed},
+		{"d", &c.facts, packed},
+		{"h", &c.hosts, packed},
+		{"s", &c.sites, packed},
+		{"e", &c.epochs.records, raw},
+		{"u", &c.uniforms.records, raw},
+	} {
+		if *s.into, err = store.NewRecords(c.store, s.prefix, s.codec); err != nil {
 			return fmt.Errorf("cache: %w", err)
 		}
 	}

@@ -33,7 +33,7 @@ func rememberForEver(dir string) error {
 		m.Provider = "version " + strconv.Itoa(n)
 		m.Evidence[0].Code = 100 + n%800
 		m.Evidence[0].Dialogue = dialogue(a, c.now())[:n%20]
-		if err := c.PutMailbox(c.Begin(a), a, m); err != nil {
+		if _, err := c.PutMailbox(c.Begin(a), a, m); err != nil {
 			return err
 		}
 		if n%500 == 0 {

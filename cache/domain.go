@@ -47,18 +47,19 @@ func (c *Cache) fact(d address.Domain) (rec *factRecord, fromMemory bool, f verd
 }
 
 func (c *Cache) loadFact(p *place, d address.Domain) *factRecord {
-	if !p.was.open() {
+	if !p.was.open() || c.absent(p) {
 		return nil
 	}
 	before := c.slot(p.hash).look()
 	key := c.hashes.domain(d)
 	b, found, err := c.facts.Get(key[:])
 	if err == nil && !found {
+		c.noteAbsent(p, before)
 		return nil
 	}
 	var rec *factRecord
 	if err == nil {
-		rec, err = unpackFact(b)
+		rec, err = decodeFact(b)
 	}
 	if err != nil || rec.Domain != d.ASCII() {
 		c.bad(err)
@@ -107,14 +108,14 @@ func (c *Cache) putFact(t Token, d address.Domain, f verdict.DomainFact, onlyNew
 		return false
 	}
 	rec := factRecord{DomainFact: f, epoch: c.epochs.at(key)}
-	value := packFact(&rec)
-	kept, err := unpackFact(value)
+	body := encodeFact(&rec)
+	kept, err := decodeFact(body)
 	if err != nil {
 		c.bad(err) // It is as good as damaged: better not remembered than misremembered.
 		return false
 	}
 	ttl := ages.factAge(&f).ttl(f.CheckedAt, now)
-	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.facts.TryPut(key[:], value, ttl) })
+	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.facts.TryPut(key[:], body, ttl) })
 }
 
 // beginning is what begins with a fact that contradicts what was known. What another host found out of refusals says

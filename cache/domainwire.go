@@ -10,7 +10,7 @@ const (
 	bitAccepted
 )
 
-func packFact(r *factRecord) []byte {
+func encodeFact(r *factRecord) []byte {
 	var bits byte
 	switch r.AcceptsAll {
 	case verdict.True:
@@ -24,24 +24,20 @@ func packFact(r *factRecord) []byte {
 	if r.Accepted {
 		bits |= bitAccepted
 	}
-	var e encoder
-	e.byte(bits)
-	e.string(r.Domain)
-	e.string(string(r.Reason))
-	e.time(r.CheckedAt)
-	if r.epoch != 0 {
-		e.uint(uint64(r.epoch))
-	}
-	encodeEvidence(&e, &redactor{}, r.Evidence, r.CheckedAt)
-	return pack(nil, e.b)
+	return encoded(func(e *encoder) {
+		e.byte(bits)
+		e.string(r.Domain)
+		e.string(string(r.Reason))
+		e.time(r.CheckedAt)
+		if r.epoch != 0 {
+			e.uint(uint64(r.epoch))
+		}
+		encodeEvidence(e, &redactor{}, r.Evidence, r.CheckedAt)
+	})
 }
 
-func unpackFact(value []byte) (*factRecord, error) {
-	body, err := unpack(value)
-	if err != nil {
-		return nil, err
-	}
-	d := decoder{s: body}
+func decodeFact(body []byte) (*factRecord, error) {
+	d := decoder{s: string(body)}
 	var r factRecord
 	bits := d.byte()
 	switch bits & (bitAcceptsAll | bitRefusesMadeUp) {

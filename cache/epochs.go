@@ -71,7 +71,7 @@ func (c *Cache) epochOf(domain string) uint32 {
 	if !c.epochs.some.Load() {
 		return 0
 	}
-	return c.epochs.at(domainKey(c.hashes.appendHash(nil, kindDomain, domain)))
+	return c.epochs.at(c.hashes.hash(kindDomain, domain))
 }
 
 // epochTime is when an epoch began; zero for the first.

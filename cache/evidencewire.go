@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,7 +147,7 @@ func restored(d *decoder, red *redactor, s string) string {
 	return s
 }
 
-// trimEvidence is a copy of list within the bounds.
+// trimEvidence is list within the bounds: a copy, whose dialogues may be those of list.
 func trimEvidence(list []verdict.Evidence) []verdict.Evidence {
 	if len(list) > maxEvidence {
 		list = list[len(list)-maxEvidence:] // The last are the ones that decided.
@@ -183,16 +184,26 @@ func trimDialogue(lines []verdict.Line, bytes, left *int) []verdict.Line {
 	if need > *bytes || len(lines) > *left {
 		lines = middleOut(lines, *bytes, *left)
 	}
-	out := make([]verdict.Line, len(lines))
-	for i, l := range lines {
+	if slices.ContainsFunc(lines, func(l verdict.Line) bool { return len(l.Text) > maxLine || l.At.IsZero() }) {
+		lines = trimLines(lines)
+	}
+	for _, l := range lines {
+		*bytes -= len(l.Text)
+	}
+	*left -= len(lines)
+	return lines
+}
+
+// trimLines is a copy of lines that are of bounded length and all have a time.
+func trimLines(lines []verdict.Line) []verdict.Line {
+	out := slices.Clone(lines)
+	for i := range out {
+		l := &out[i]
 		l.Text = cut(l.Text, maxLine)
 		if l.At.IsZero() {
 			l.At = base
 		}
-		*bytes -= len(l.Text)
-		out[i] = l
 	}
-	*left -= len(out)
 	return out
 }
 

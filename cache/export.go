@@ -29,7 +29,7 @@ func (c *Cache) Export(ctx context.Context, w io.Writer) (n int, err error) {
 		set  *store.Records[[]byte]
 		line func(value []byte, now time.Time) (any, bool)
 	}{{c.facts, c.factLine}, {c.hosts, c.hostsLine}, {c.sites, c.siteLine}} {
-		m, err := exportSet(ctx, enc, part.set, func(value []byte) (any, bool) { return part.line(value, now) })
+		m, err := c.exportSet(ctx, enc, part.set, func(value []byte) (any, bool) { return part.line(value, now) })
 		n += m
 		if err != nil {
 			return n, fmt.Errorf("cache: export: %w", err)
@@ -41,8 +41,12 @@ func (c *Cache) Export(ctx context.Context, w io.Writer) (n int, err error) {
 	return n, nil
 }
 
-func exportSet(ctx context.Context, enc *json.Encoder, set *store.Records[[]byte], line func([]byte) (any, bool)) (n int, err error) {
+func (c *Cache) exportSet(ctx context.Context, enc *json.Encoder, set *store.Records[[]byte], line func([]byte) (any, bool)) (n int, err error) {
 	for item, err := range set.Scan(store.Range{}) {
+		if store.IsBad(err) {
+			c.bad(err)
+			continue
+		}
 		if err != nil {
 			return n, err
 		}
@@ -62,7 +66,7 @@ func exportSet(ctx context.Context, enc *json.Encoder, set *store.Records[[]byte
 }
 
 func (c *Cache) factLine(value []byte, now time.Time) (any, bool) {
-	rec, err := unpackFact(value)
+	rec, err := decodeFact(value)
 	if err != nil {
 		c.bad(err)
 		return nil, false
@@ -77,7 +81,7 @@ func (c *Cache) factLine(value []byte, now time.Time) (any, bool) {
 }
 
 func (c *Cache) hostsLine(value []byte, now time.Time) (any, bool) {
-	rec, err := unpackHosts(value)
+	rec, err := decodeHosts(value)
 	if err != nil {
 		c.bad(err)
 		return nil, false
@@ -97,7 +101,7 @@ func (c *Cache) hostsLine(value []byte, now time.Time) (any, bool) {
 }
 
 func (c *Cache) siteLine(value []byte, now time.Time) (any, bool) {
-	rec, err := unpackSite(value)
+	rec, err := decodeSite(value)
 	if err != nil {
 		c.bad(err)
 		return nil, false

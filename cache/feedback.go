@@ -17,9 +17,12 @@ func (c *Cache) Reported(a address.Address, m verdict.Mailbox) error {
 		return &NotStorableError{Of: "mailbox", Reason: m.Reason}
 	}
 	m = c.trimMailbox(m)
-	for t := c.Begin(a); c.putMailbox(t, a, m); {
+	t := c.Begin(a)
+	for {
+		if _, again := c.putMailbox(t, a, m); !again {
+			return nil
+		}
 	}
-	return nil
 }
 
 // Exposed remembers that a domain accepts recipients that do not exist, as a report showed. The last of f.Evidence is the

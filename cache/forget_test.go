@@ -159,7 +159,7 @@ func TestForgetAndRefresh(t *testing.T) {
 				tok := b.Begin(a)
 				learned := begun.Load()
 				m := verdict.Mailbox{Reason: verdict.MailboxFull, Provider: fmt.Sprint(learned), CheckedAt: b.clock.now()}
-				if err := b.PutMailbox(tok, a, m); err != nil {
+				if _, err := b.PutMailbox(tok, a, m); err != nil {
 					t.Error(err)
 				}
 			}
@@ -286,7 +286,7 @@ func TestNoAddressOnDisk(t *testing.T) {
 			m.Evidence[0].Text = fmt.Sprintf("<%s>: %s and <katherine@elsewhere.example> (%s) unknown %d %d", a, a.LocalPart(), a.Base(), i, j)
 			m.Evidence[0].Dialogue = dialogue(a, b.clock.now())
 			b.clock.advance(time.Minute)
-			if err := b.PutMailbox(b.Begin(a), a, m); err != nil {
+			if _, err := b.PutMailbox(b.Begin(a), a, m); err != nil {
 				t.Fatal(err)
 			}
 			f := verdict.DomainFact{AcceptsAll: verdict.TriOf(j == 0), Evidence: m.Evidence}

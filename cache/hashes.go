@@ -16,34 +16,40 @@ const hashLen = 16
 // whether an address is remembered.
 type hasher struct{ pool sync.Pool }
 
-func newHasher(key [32]byte) *hasher {
-	return &hasher{pool: sync.Pool{New: func() any { return hmac.New(sha256.New, key[:]) }}}
+// keyed is the state of a hash, with room for what goes in and what comes out.
+type keyed struct {
+	mac hash.Hash
+	in  []byte
+	sum [sha256.Size]byte
 }
 
-// appendHash appends the hash of a name of some kind.
-func (h *hasher) appendHash(dst []byte, of kind, name string) []byte {
-	m, _ := h.pool.Get().(hash.Hash)
-	defer h.pool.Put(m)
-	m.Reset()
-	var buf [1 + 320]byte
-	buf[0] = byte(of)
-	m.Write(append(buf[:1], name...))
-	var sum [sha256.Size]byte
-	return append(dst, m.Sum(sum[:0])[:hashLen]...)
+func newHasher(key [32]byte) *hasher {
+	return &hasher{pool: sync.Pool{New: func() any { return &keyed{mac: hmac.New(sha256.New, key[:])} }}}
+}
+
+// hash returns the hash of a name of some kind.
+func (h *hasher) hash(of kind, name string) (sum [hashLen]byte) {
+	k, _ := h.pool.Get().(*keyed)
+	defer h.pool.Put(k)
+	k.in = append(append(k.in[:0], byte(of)), name...)
+	k.mac.Reset()
+	k.mac.Write(k.in)
+	copy(sum[:], k.mac.Sum(k.sum[:0]))
+	return sum
 }
 
 // domainKey is a domain as epochs are kept by.
 type domainKey [hashLen]byte
 
-func (h *hasher) domain(d address.Domain) domainKey {
-	return domainKey(h.appendHash(make([]byte, 0, hashLen), kindDomain, d.ASCII()))
-}
+func (h *hasher) domain(d address.Domain) domainKey { return h.hash(kindDomain, d.ASCII()) }
 
 // mailbox is the key of a mailbox record: its domain, then the address.
 func (h *hasher) mailbox(d domainKey, a address.Address) []byte {
-	return h.appendHash(append(make([]byte, 0, 2*hashLen), d[:]...), kindMailbox, a.Key())
+	name := h.hash(kindMailbox, a.Key())
+	return append(append(make([]byte, 0, 2*hashLen), d[:]...), name[:]...)
 }
 
 func (h *hasher) site(name string) []byte {
-	return h.appendHash(make([]byte, 0, hashLen), kindSite, name)
+	sum := h.hash(kindSite, name)
+	return sum[:]
 }

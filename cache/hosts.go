@@ -48,18 +48,19 @@ func (r *hostsRecord) freshness(ages *Ages, now time.Time) verdict.Freshness {
 }
 
 func (c *Cache) loadHosts(p *place, d address.Domain) *hostsRecord {
-	if !p.was.open() {
+	if !p.was.open() || c.absent(p) {
 		return nil
 	}
 	before := c.slot(p.hash).look()
 	key := c.hashes.domain(d)
 	b, found, err := c.hosts.Get(key[:])
 	if err == nil && !found {
+		c.noteAbsent(p, before)
 		return nil
 	}
 	var rec *hostsRecord
 	if err == nil {
-		rec, err = unpackHosts(b)
+		rec, err = decodeHosts(b)
 	}
 	if err != nil || rec.Domain != d {
 		c.bad(err)
@@ -96,15 +97,15 @@ func (c *Cache) putHosts(t Token, m maildns.MailHosts, onlyNewer bool) (again bo
 		return false
 	}
 	rec := settleHosts(old, m)
-	value := packHosts(&rec)
-	kept, err := unpackHosts(value)
+	body := encodeHosts(&rec)
+	kept, err := decodeHosts(body)
 	if err != nil {
 		c.bad(err) // It is as good as damaged: better not remembered than misremembered.
 		return false
 	}
 	key := c.hashes.domain(m.Domain)
 	ttl := ages.Hosts.mailHosts(&rec.MailHosts).ttl(rec.At, now)
-	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.hosts.TryPut(key[:], value, ttl) })
+	return c.commit(t, &p, before, kept, kept.size(), func() error { return c.hosts.TryPut(key[:], body, ttl) })
 }
 
 // settleHosts decides what is remembered when the DNS has been asked and old, which may be nil, was remembered.

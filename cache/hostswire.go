@@ -41,7 +41,7 @@ const (
 	bitFailed
 )
 
-func packHosts(r *hostsRecord) []byte {
+func encodeHosts(r *hostsRecord) []byte {
 	var bits byte
 	if r.Implicit {
 		bits |= bitImplicitMX
@@ -49,47 +49,45 @@ func packHosts(r *hostsRecord) []byte {
 	if !r.failedAt.IsZero() {
 		bits |= bitFailed
 	}
-	var e encoder
-	e.byte(bits)
-	e.string(r.Domain.ASCII())
-	e.string(string(r.Status))
-	e.time(r.At)
-	if !r.failedAt.IsZero() {
-		e.time(r.failedAt)
-	}
-	e.uint(uint64(r.TTL / time.Second))       //nolint:gosec // G115: trimmed.
-	e.uint(uint64(r.Took / time.Millisecond)) //nolint:gosec // G115: trimmed.
-	e.string(r.Server)
-	e.string(r.Detail)
-	e.count(len(r.Hosts))
-	for i := range r.Hosts {
-		h := &r.Hosts[i]
-		e.string(h.Name)
-		e.uint(uint64(h.Preference))
-		e.string(string(h.Status))
-		e.string(h.Detail)
-		for _, list := range [][]netip.Addr{h.Addrs, h.Refused} {
-			e.count(len(list))
-			for _, a := range list {
-				e.addr(a)
+	return encoded(func(e *encoder) {
+		e.byte(bits)
+		e.string(r.Domain.ASCII())
+		e.string(string(r.Status))
+		e.time(r.At)
+		if !r.failedAt.IsZero() {
+			e.time(r.failedAt)
+		}
+		e.uint(uint64(r.TTL / time.Second))       //nolint:gosec // G115: trimmed.
+		e.uint(uint64(r.Took / time.Millisecond)) //nolint:gosec // G115: trimmed.
+		e.string(r.Server)
+		e.string(r.Detail)
+		e.count(len(r.Hosts))
+		for i := range r.Hosts {
+			h := &r.Hosts[i]
+			e.string(h.Name)
+			e.uint(uint64(h.Preference))
+			e.string(string(h.Status))
+			e.string(h.Detail)
+			for _, list := range [][]netip.Addr{h.Addrs, h.Refused} {
+				e.count(len(list))
+				for _, a := range list {
+					e.addr(a)
+				}
 			}
 		}
-	}
-	return pack(nil, e.b)
+	})
 }
 
-func unpackHosts(value []byte) (*hostsRecord, error) {
-	body, err := unpack(value)
-	if err != nil {
-		return nil, err
-	}
-	d := decoder{s: body}
+func decodeHosts(body []byte) (*hostsRecord, error) {
+	d := decoder{s: string(body)}
 	var r hostsRecord
 	bits := d.byte()
 	r.Implicit = bits&bitImplicitMX != 0
-	if r.Domain, err = address.ParseDomain(d.string()); err != nil {
+	domain, err := address.ParseDomain(d.string())
+	if err != nil {
 		return nil, errWire
 	}
+	r.Domain = domain
 	r.Status = maildns.Status(d.string())
 	r.At = d.time()
 	if bits&bitFailed != 0 {

@@ -43,16 +43,9 @@ func (r *mailboxRecord) freshness(ages *Ages, now time.Time) verdict.Freshness {
 	return f
 }
 
-// absent stands in memory for a mailbox that the disk was found not to have: whoever looks is about to ask, looks again
-// when the answer is to be stored, and each time would have to go to the disk.
-type absent struct{}
-
 // loadMailbox reads a record from disk into memory; nil if there is none that counts.
 func (c *Cache) loadMailbox(p *place, a address.Address) *mailboxRecord {
-	if !p.was.open() {
-		return nil
-	}
-	if held[absent](c, p) != nil {
+	if !p.was.open() || c.absent(p) {
 		return nil
 	}
 	before := c.slot(p.hash).look()
@@ -63,10 +56,10 @@ func (c *Cache) loadMailbox(p *place, a address.Address) *mailboxRecord {
 		return nil
 	}
 	if !found {
-		c.admit(p, before, &absent{}, itemOverhead)
+		c.noteAbsent(p, before)
 		return nil
 	}
-	rec, err := unpackMailbox(b, a)
+	rec, err := decodeMailboxOf(a, b)
 	if err != nil {
 		c.bad(err)
 		return nil
@@ -90,21 +83,28 @@ func leans(r verdict.Reason) bool {
 //   - an acceptance of which nothing more is known does not replace one of which more is;
 //   - "no such mailbox" in a domain that is said to accept everyone drops what is said of the domain;
 //   - what was reported of a mailbox gives way to nothing that a question found out until its soft age: see feedback.go.
-func (c *Cache) PutMailbox(t Token, a address.Address, m verdict.Mailbox) error {
+//
+// If what is remembered from now on has the reason of m, expires is until when; else it is zero.
+func (c *Cache) PutMailbox(t Token, a address.Address, m verdict.Mailbox) (expires time.Time, err error) {
 	if !m.Reason.OfMailbox() {
-		return &NotStorableError{Of: "mailbox", Reason: m.Reason}
+		return expires, &NotStorableError{Of: "mailbox", Reason: m.Reason}
 	}
 	m = c.trimMailbox(m)
 	if m.Reason == verdict.MailboxNotFound {
 		c.refusalContradicts(t, a.Domain())
 	}
-	for c.putMailbox(t, a, m) {
+	rec, again := c.putMailbox(t, a, m)
+	for again {
+		rec, again = c.putMailbox(t, a, m)
 	}
-	return nil
+	if rec.Reason == m.Reason && !t.Void() {
+		expires = rec.CheckedAt.Add(c.ages.Load().mailboxAge(&rec.Mailbox).Hard)
+	}
+	return expires, nil
 }
 
-// putMailbox tries once; it reports whether to try again.
-func (c *Cache) putMailbox(t Token, a address.Address, m verdict.Mailbox) (again bool) {
+// putMailbox tries once; it reports whether to try again, and else what is remembered.
+func (c *Cache) putMailbox(t Token, a address.Address, m verdict.Mailbox) (rec mailboxRecord, again bool) {
 	p := c.place(kindMailbox, a.Key(), a.Domain().ASCII())
 	before := c.slot(p.hash).look()
 	old := c.heldMailbox(&p, a)
@@ -115,21 +115,21 @@ func (c *Cache) putMailbox(t Token, a address.Address, m verdict.Mailbox) (again
 	d := c.hashes.domain(a.Domain())
 	rec, changed := settleMailbox(old, mailboxRecord{Mailbox: m, epoch: c.epochs.at(d)}, ages, now)
 	if !changed {
-		return false
+		return rec, false
 	}
-	value := packMailbox(&rec, a)
+	body := encodeMailbox(&rec, a)
 	key, ttl := c.hashes.mailbox(d, a), ages.mailboxAge(&rec.Mailbox).ttl(rec.CheckedAt, now)
 	// Memory holds what the disk gives back, not what the caller may go on changing.
-	kept := &packedMailbox{value: value}
-	return c.commit(t, &p, before, kept, rec.size(), func() error { return c.mailboxes.TryPut(key, value, ttl) })
+	kept := &wireMailbox{body: body}
+	return rec, c.commit(t, &p, before, kept, rec.size(), func() error { return c.mailboxes.TryPut(key, body, ttl) })
 }
 
-// A packedMailbox is a record as it is stored, which is unpacked when it is asked for: most of a list never are.
-type packedMailbox struct {
-	value []byte
-	once  sync.Once
-	rec   *mailboxRecord
-	err   error
+// A wireMailbox is a record in its wire form, which is decoded when it is asked for: most of a list never are.
+type wireMailbox struct {
+	body []byte
+	once sync.Once
+	rec  *mailboxRecord
+	err  error
 }
 
 // heldMailbox is the record in memory; nil if there is none that can be read.
@@ -137,11 +137,11 @@ func (c *Cache) heldMailbox(p *place, a address.Address) *mailboxRecord {
 	if rec := held[mailboxRecord](c, p); rec != nil {
 		return rec
 	}
-	q := held[packedMailbox](c, p)
+	q := held[wireMailbox](c, p)
 	if q == nil {
 		return nil
 	}
-	q.once.Do(func() { q.rec, q.err = unpackMailbox(q.value, a) })
+	q.once.Do(func() { q.rec, q.err = decodeMailboxOf(a, q.body) })
 	if q.err != nil {
 		c.bad(q.err)
 	}
@@ -207,20 +207,14 @@ func (c *Cache) stamp(t time.Time) time.Time {
 	return t.Round(0).UTC().Truncate(time.Millisecond)
 }
 
-func packMailbox(r *mailboxRecord, a address.Address) []byte {
+func encodeMailbox(r *mailboxRecord, a address.Address) []byte {
 	red := redactorFor(a)
-	var e encoder
-	r.encode(&e, &red)
-	return pack(nil, e.b)
+	return encoded(func(e *encoder) { r.encode(e, &red) })
 }
 
-func unpackMailbox(value []byte, a address.Address) (*mailboxRecord, error) {
-	body, err := unpack(value)
-	if err != nil {
-		return nil, err
-	}
+func decodeMailboxOf(a address.Address, body []byte) (*mailboxRecord, error) {
 	red := redactorFor(a)
-	d := decoder{s: body}
+	d := decoder{s: string(body)}
 	r := decodeMailbox(&d, &red)
 	return &r, d.end()
 }

@@ -96,7 +96,7 @@ func TestOnlyAnswersOfMailboxesAreStored(t *testing.T) {
 	for _, r := range append(verdict.Reasons(), "", "nonsense") {
 		b := newBench(t)
 		b.put(ada, verdict.MailboxAccepted)
-		err := b.PutMailbox(b.Begin(addr(t, ada)), addr(t, ada), verdict.Mailbox{Reason: r, CheckedAt: b.clock.now()})
+		_, err := b.PutMailbox(b.Begin(addr(t, ada)), addr(t, ada), verdict.Mailbox{Reason: r, CheckedAt: b.clock.now()})
 		refused, isType := errors.AsType[*NotStorableError](err)
 		if stored := err == nil; stored != r.OfMailbox() || isType == stored || isType && refused.Reason != r {
 			t.Errorf("PutMailbox(%q) = %v, want it stored: %v", r, err, r.OfMailbox())
@@ -174,7 +174,7 @@ func TestMailboxSurvivesWhole(t *testing.T) {
 	want := sample(a, verdict.MailboxAccepted, start)
 	want.Provider = "google"
 	want.Evidence[0].Dialogue = dialogue(a, start)
-	if err := b.PutMailbox(b.Begin(a), a, want); err != nil {
+	if _, err := b.PutMailbox(b.Begin(a), a, want); err != nil {
 		t.Fatal(err)
 	}
 	want.ExpiresAt = start.Add(30 * day)
@@ -192,7 +192,7 @@ func TestCallerMayGoOn(t *testing.T) {
 	b := newBench(t)
 	a := addr(t, ada)
 	m := sample(a, verdict.MailboxAccepted, start)
-	if err := b.PutMailbox(b.Begin(a), a, m); err != nil {
+	if _, err := b.PutMailbox(b.Begin(a), a, m); err != nil {
 		t.Fatal(err)
 	}
 	m.Evidence[0].Text, m.MX[0].Host = "changed", "changed"

@@ -122,7 +122,7 @@ func (b *bench) put(a string, r verdict.Reason) {
 
 func (b *bench) putAt(tok Token, a string, r verdict.Reason) {
 	b.t.Helper()
-	if err := b.PutMailbox(tok, addr(b.t, a), verdict.Mailbox{Reason: r, CheckedAt: b.clock.now()}); err != nil {
+	if _, err := b.PutMailbox(tok, addr(b.t, a), verdict.Mailbox{Reason: r, CheckedAt: b.clock.now()}); err != nil {
 		b.t.Fatalf("PutMailbox(%s, %s) = %v", a, r, err)
 	}
 }

@@ -27,37 +27,39 @@ var dictionary = s2.MakeDict(dictionary1, nil)
 // small is the size of a body up to which packing it tighter is worth its time: that of most without a dialogue.
 const small = 260
 
-// pack appends the stored value of a body to dst.
-func pack(dst, body []byte) []byte {
+// pack returns the stored value of a body.
+func pack(body []byte) []byte {
 	encode := dictionary.Encode
 	if len(body) <= small {
 		encode = dictionary.EncodeBetter
 	}
-	block := encode(nil, body)
+	value := make([]byte, 1+s2.MaxEncodedLen(len(body)))
+	block := encode(value[1:], body)
 	if len(block) < len(body) {
-		return append(append(dst, packed1), block...)
+		value[0] = packed1
+		return value[:1+len(block)]
 	}
-	return append(append(dst, plain1), body...)
+	return append(append(value[:0], plain1), body...)
 }
 
 // unpack returns the body of a stored value.
-func unpack(value []byte) (string, error) {
+func unpack(value []byte) ([]byte, error) {
 	if len(value) == 0 {
-		return "", errWire
+		return nil, errWire
 	}
 	switch block := value[1:]; value[0] {
 	case plain1:
-		return string(block), nil
+		return block, nil
 	case packed1:
 		if n, err := s2.DecodedLen(block); err != nil || n > maxBody {
-			return "", errWire
+			return nil, errWire
 		}
 		body, err := dictionary.Decode(nil, block)
 		if err != nil {
-			return "", errWire
+			return nil, errWire
 		}
-		return string(body), nil
+		return body, nil
 	default:
-		return "", errWire
+		return nil, errWire
 	}
 }

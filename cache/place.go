@@ -39,6 +39,15 @@ func held[V any](c *Cache, p *place) *V {
 	return v
 }
 
+// absent stands in memory for a record that the disk was found not to have: whoever looks is about to ask, looks again
+// when the answer is to be stored, and each time would have to go to the disk.
+type absent struct{}
+
+// absent reports whether the disk is known not to have the record.
+func (c *Cache) absent(p *place) bool { return held[absent](c, p) != nil }
+
+func (c *Cache) noteAbsent(p *place, before seen) { c.admit(p, before, &absent{}, itemOverhead) }
+
 // admit puts a record that was read from disk into memory, unless something was stored or forgotten since, or what
 // was stored before had not reached the disk yet.
 func (c *Cache) admit(p *place, before seen, v any, size int) {

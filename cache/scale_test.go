@@ -126,7 +126,7 @@ func loadDomain(c *Cache, i int) error {
 			return err
 		}
 		m := scaleMailbox(a, i, j, now)
-		if err := c.PutMailbox(c.Begin(a), a, m); err != nil {
+		if _, err := c.PutMailbox(c.Begin(a), a, m); err != nil {
 			return err
 		}
 		if j > 0 {

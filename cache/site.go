@@ -49,7 +49,7 @@ func (c *Cache) loadSite(p *place) *siteRecord {
 	}
 	var rec *siteRecord
 	if err == nil {
-		rec, err = unpackSite(b)
+		rec, err = decodeSite(b)
 	}
 	if err != nil || rec.name != p.key.name {
 		c.bad(err)
@@ -71,31 +71,27 @@ func (c *Cache) PutSite(name string, data []byte) error {
 
 func (c *Cache) putSite(rec *siteRecord) {
 	p := c.place(kindSite, rec.name, "")
-	value, key := packSite(rec), c.hashes.site(rec.name)
+	body, key := encodeSite(rec), c.hashes.site(rec.name)
 	age := c.ages.Load().Site
 	ttl := Age{age, age}.ttl(rec.at, c.now())
 	for {
 		before := c.slot(p.hash).look()
-		if !c.commit(c.BeginDomain(address.Domain{}), &p, before, rec, rec.size(), func() error { return c.sites.TryPut(key, value, ttl) }) {
+		if !c.commit(c.BeginDomain(address.Domain{}), &p, before, rec, rec.size(), func() error { return c.sites.TryPut(key, body, ttl) }) {
 			return
 		}
 	}
 }
 
-func packSite(r *siteRecord) []byte {
-	var e encoder
-	e.time(r.at)
-	e.text(r.name)
-	e.text(r.data)
-	return pack(nil, e.b)
+func encodeSite(r *siteRecord) []byte {
+	return encoded(func(e *encoder) {
+		e.time(r.at)
+		e.text(r.name)
+		e.text(r.data)
+	})
 }
 
-func unpackSite(value []byte) (*siteRecord, error) {
-	body, err := unpack(value)
-	if err != nil {
-		return nil, err
-	}
-	d := decoder{s: body}
+func decodeSite(body []byte) (*siteRecord, error) {
+	d := decoder{s: string(body)}
 	r := siteRecord{at: d.time()}
 	r.name = d.text()
 	r.data = d.text()

@@ -50,7 +50,7 @@ func TestRetryAtAndAccepted(t *testing.T) {
 	d := domain(t, "example.com")
 	m := sample(ada, verdict.AcceptedUntested, b.clock.now())
 	m.RetryAt = b.clock.now().Add(17 * time.Minute)
-	if err := b.PutMailbox(b.Begin(ada), ada, m); err != nil {
+	if _, err := b.PutMailbox(b.Begin(ada), ada, m); err != nil {
 		t.Fatal(err)
 	}
 	fact := verdict.DomainFact{AcceptsAll: verdict.False, Accepted: true, CheckedAt: b.clock.now()}

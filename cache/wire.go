@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -25,6 +27,20 @@ var base = time.Date(2020, time.January, 1, 0, 0, 0, 0, time.UTC)
 type encoder struct {
 	b    []byte
 	seen []string // The new strings so far.
+}
+
+// encoders are kept for the room that they have made.
+var encoders = sync.Pool{New: func() any { return new(encoder) }}
+
+// encoded is the body that write makes.
+func encoded(write func(e *encoder)) []byte {
+	e, _ := encoders.Get().(*encoder)
+	write(e)
+	body := slices.Clone(e.b)
+	clear(e.seen)
+	e.b, e.seen = e.b[:0], e.seen[:0]
+	encoders.Put(e)
+	return body
 }
 
 func (e *encoder) byte(v byte)      { e.b = append(e.b, v) }

@@ -144,7 +144,7 @@ func TestBounds(t *testing.T) {
 		m.MX = append(m.MX, verdict.MX{Host: long})
 	}
 	m.Provider = long
-	if err := b.PutMailbox(b.Begin(a), a, m); err != nil {
+	if _, err := b.PutMailbox(b.Begin(a), a, m); err != nil {
 		t.Fatal(err)
 	}
 	b.emptyMemory()
@@ -188,7 +188,7 @@ func TestHostileWords(t *testing.T) {
 				}
 				m.Evidence = append(m.Evidence, ev)
 			}
-			if err := b.PutMailbox(b.Begin(a), a, m); err != nil {
+			if _, err := b.PutMailbox(b.Begin(a), a, m); err != nil {
 				t.Fatal(err)
 			}
 			b.want(ada, verdict.MailboxAccepted, fresh)

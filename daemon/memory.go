@@ -115,8 +115,10 @@ type note struct {
 // Void reports whether nothing that is found out now is remembered.
 func (n note) Void() bool { return n.token.Void() }
 
-func (n note) Mailbox(a address.Address, m verdict.Mailbox) {
-	n.check(n.PutMailbox(n.token, a, m), a.Domain())
+func (n note) Mailbox(a address.Address, m verdict.Mailbox) time.Time {
+	expires, err := n.PutMailbox(n.token, a, m)
+	n.check(err, a.Domain())
+	return expires
 }
 
 func (n note) Domain(d address.Domain, f verdict.DomainFact) {

@@ -217,7 +217,7 @@ func (c *chaos) judge(rcpt pool.Recipient, o *pool.Outcome) {
 	case o.Meaning.Class == reply.Accepted && !exists(rcpt.Path), o.Meaning.Class == reply.NoSuchMailbox && exists(rcpt.Path):
 		c.t.Errorf("%s: class = %s (%s), which is not true", rcpt.Path, o.Meaning.Class, o.Reply)
 	}
-	for _, l := range o.Dialogue() {
+	for l := range o.Dialogue() {
 		if l.Client && strings.HasPrefix(l.Text, "RCPT") && !strings.Contains(l.Text, "<"+rcpt.Path+">") {
 			c.t.Errorf("%s: its dialogue has %q", rcpt.Path, l.Text)
 		}

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"iter"
 	"net/netip"
 	"strconv"
 	"time"
@@ -125,32 +126,38 @@ func (o *Outcome) sent(f *flight, b *batch) {
 
 // Dialogue is the outcome's part of the session: its opening, MAIL, and this recipient's RCPT.
 // Other recipients of the same transaction are not in it.
-func (o *Outcome) Dialogue() []smtp.Line {
-	if o.Remembered {
-		return appendReply(nil, &o.Reply)
-	}
-	lines := append([]smtp.Line(nil), o.opening...)
-	if !o.mail.at.IsZero() {
-		text := "MAIL FROM:<" + o.sender + ">"
-		if o.utf8 {
-			text += " SMTPUTF8"
+func (o *Outcome) Dialogue() iter.Seq[smtp.Line] {
+	return func(yield func(smtp.Line) bool) {
+		if o.Remembered {
+			replyLines(&o.Reply, yield)
+			return
 		}
-		lines = append(lines, smtp.Line{At: o.mail.at, Client: true, Text: text})
-		lines = appendReply(lines, &o.mail.reply)
+		for _, l := range o.opening {
+			if !yield(l) {
+				return
+			}
+		}
+		if !o.mail.at.IsZero() {
+			text := "MAIL FROM:<" + o.sender + ">"
+			if o.utf8 {
+				text += " SMTPUTF8"
+			}
+			if !yield(smtp.Line{At: o.mail.at, Client: true, Text: text}) || !replyLines(&o.mail.reply, yield) {
+				return
+			}
+		}
+		if o.rcptAt.IsZero() || !yield(smtp.Line{At: o.rcptAt, Client: true, Text: "RCPT TO:<" + o.Recipient.Path + ">"}) {
+			return
+		}
+		if o.Stage == smtp.StageRCPT {
+			replyLines(&o.Reply, yield)
+		}
 	}
-	if o.rcptAt.IsZero() {
-		return lines
-	}
-	lines = append(lines, smtp.Line{At: o.rcptAt, Client: true, Text: "RCPT TO:<" + o.Recipient.Path + ">"})
-	if o.Stage == smtp.StageRCPT {
-		lines = appendReply(lines, &o.Reply)
-	}
-	return lines
 }
 
-// appendReply appends a reply line by line, code and all.
-func appendReply(lines []smtp.Line, r *smtp.Reply) []smtp.Line {
-	enhanced := r.Enhanced.String()
+// replyLines yields a reply line by line, code and all. It reports whether to go on.
+func replyLines(r *smtp.Reply, yield func(smtp.Line) bool) bool {
+	code, enhanced := strconv.Itoa(r.Code), r.Enhanced.String()
 	if enhanced != "" {
 		enhanced += " "
 	}
@@ -159,7 +166,9 @@ func appendReply(lines []smtp.Line, r *smtp.Reply) []smtp.Line {
 		if i == len(r.Lines)-1 {
 			sep = " "
 		}
-		lines = append(lines, smtp.Line{At: r.At, Text: strconv.Itoa(r.Code) + sep + enhanced + text})
+		if !yield(smtp.Line{At: r.At, Text: code + sep + enhanced + text}) {
+			return false
+		}
 	}
-	return lines
+	return true
 }

@@ -263,7 +263,7 @@ func TestDialogueIsOnlyTheRecipientsOwn(t *testing.T) {
 func checkDialogue(t *testing.T, o *pool.Outcome) {
 	t.Helper()
 	var text strings.Builder
-	for _, l := range o.Dialogue() {
+	for l := range o.Dialogue() {
 		text.WriteString(l.Text + "\n")
 	}
 	text.WriteString(o.Detail + "\n" + o.Reply.String())

@@ -6,6 +6,9 @@ import (
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
+// usualLines is how many lines the dialogue about a recipient has, most of which are the reply to EHLO.
+const usualLines = 16
+
 // evidence is an outcome as an answer shows it.
 func evidence(o *pool.Outcome) verdict.Evidence {
 	e := verdict.Evidence{
@@ -16,13 +19,11 @@ func evidence(o *pool.Outcome) verdict.Evidence {
 	if o.Failure != pool.FailNone {
 		e.Text = o.Detail
 	}
-	lines := o.Dialogue()
-	if len(lines) == 0 {
-		return e
-	}
-	e.Dialogue = make([]verdict.Line, len(lines))
-	for i, l := range lines {
-		e.Dialogue[i] = verdict.Line{At: l.At, Client: l.Client, Text: l.Text}
+	for l := range o.Dialogue() {
+		if e.Dialogue == nil {
+			e.Dialogue = make([]verdict.Line, 0, usualLines)
+		}
+		e.Dialogue = append(e.Dialogue, verdict.Line(l))
 	}
 	return e
 }

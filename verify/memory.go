@@ -32,7 +32,9 @@ type Memory interface {
 
 // A Note takes down what was found out about one domain.
 type Note interface {
-	Mailbox(a address.Address, m verdict.Mailbox)
+	// Mailbox returns until when what it was told is remembered; zero if it is not.
+	Mailbox(a address.Address, m verdict.Mailbox) time.Time
+
 	Domain(d address.Domain, f verdict.DomainFact)
 	Hosts(h maildns.MailHosts)
 
@@ -52,10 +54,10 @@ func (forgetful) Begin(address.Address) Note { return noNote{} }
 
 type noNote struct{}
 
-func (noNote) Mailbox(address.Address, verdict.Mailbox)  {}
-func (noNote) Domain(address.Domain, verdict.DomainFact) {}
-func (noNote) Hosts(maildns.MailHosts)                   {}
-func (noNote) Void() bool                                { return false }
+func (noNote) Mailbox(address.Address, verdict.Mailbox) (t time.Time) { return t }
+func (noNote) Domain(address.Domain, verdict.DomainFact)              {}
+func (noNote) Hosts(maildns.MailHosts)                                {}
+func (noNote) Void() bool                                             { return false }
 
 // mailHosts is the domain's mail hosts: from memory while the DNS says that they hold, else from the DNS, and where that
 // fails, from memory again.
@@ -94,6 +96,9 @@ func (r *run) rememberedAcceptAll() verdict.Tri {
 func (r *run) remember(d *judge.Decision) {
 	now := r.v.now()
 	r.ans.CheckedAt = now
+	if fact, ok := r.learned(d, now); ok { // Before the mailbox, whose answer may rest on it.
+		r.note.Domain(r.addr.Domain(), fact)
+	}
 	if d.Reason.OfMailbox() && !d.CutShort && !r.unbelieved() {
 		m := verdict.Mailbox{
 			Reason: d.Reason, AcceptAll: d.Tested, ImplicitMX: r.ans.Flags.ImplicitMX, Provider: r.ans.Provider,
@@ -102,13 +107,7 @@ func (r *run) remember(d *judge.Decision) {
 		if d.Reason == verdict.AcceptedUntested {
 			m.RetryAt = r.ans.RetryAt
 		}
-		r.note.Mailbox(r.addr, m)
-	}
-	if fact, ok := r.learned(d, now); ok {
-		r.note.Domain(r.addr.Domain(), fact)
-	}
-	if m, freshness := r.v.memory.Again().Mailbox(r.addr); freshness != verdict.Missing && m.Reason == d.Reason {
-		r.ans.ExpiresAt = m.ExpiresAt
+		r.ans.ExpiresAt = r.note.Mailbox(r.addr, m)
 	}
 }
 

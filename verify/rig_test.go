@@ -166,7 +166,11 @@ type note struct {
 	token cache.Token
 }
 
-func (n note) Mailbox(a address.Address, m verdict.Mailbox) { mustStore(n.PutMailbox(n.token, a, m)) }
+func (n note) Mailbox(a address.Address, m verdict.Mailbox) time.Time {
+	expires, err := n.PutMailbox(n.token, a, m)
+	mustStore(err)
+	return expires
+}
 
 func (n note) Domain(d address.Domain, f verdict.DomainFact) { mustStore(n.PutDomain(n.token, d, f)) }
 func (n note) Void() bool                                    { return n.token.Void() }

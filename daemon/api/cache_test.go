@@ -62,7 +62,7 @@ func learn(t testing.TB, c *cache.Cache, email string) address.Address {
 	if err := c.PutDomain(token, a.Domain(), verdict.DomainFact{AcceptsAll: verdict.False, CheckedAt: now, Evidence: []verdict.Evidence{control}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.PutMailbox(token, a, verdict.Mailbox{Reason: verdict.MailboxAccepted, AcceptAll: verdict.AcceptAllTested, CheckedAt: now}); err != nil {
+	if _, err := c.PutMailbox(token, a, verdict.Mailbox{Reason: verdict.MailboxAccepted, AcceptAll: verdict.AcceptAllTested, CheckedAt: now}); err != nil {
 		t.Fatal(err)
 	}
 	if !remembered(c, a) {

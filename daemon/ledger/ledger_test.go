@@ -81,7 +81,7 @@ func addr(t *testing.T, s string) address.Address {
 func (b *bench) answered(email string, r verdict.Reason, provider string) {
 	b.t.Helper()
 	a := addr(b.t, email)
-	err := b.cache.PutMailbox(b.cache.Begin(a), a, verdict.Mailbox{
+	_, err := b.cache.PutMailbox(b.cache.Begin(a), a, verdict.Mailbox{
 		Reason: r, AcceptAll: verdict.AcceptAllTested, Provider: provider, CheckedAt: b.now,
 		Evidence: []verdict.Evidence{{Stage: "rcpt", Code: 250, Text: "OK", At: b.now}},
 	})

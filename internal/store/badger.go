@@ -34,6 +34,7 @@ type Store struct {
 
 // startStore opens Badger and starts the writer.
 func startStore(t tuning, opts Options) (*Store, error) {
+	t.still = opts.Still
 	s := &Store{tune: t, log: opts.Logger.Named("store." + t.name), free: opts.Free}
 	if t.dir != "" {
 		if err := inspect(t.dir, t.verify); err != nil {

@@ -14,6 +14,11 @@ import (
 type Codec[V any] struct {
 	Encode func(dst []byte, v V) []byte
 	Decode func(b []byte) (V, error)
+
+	// Pack, if there is one, makes what is stored out of what Encode made, and Decode gets that. The store's own
+	// goroutine calls it just before it writes: packers want much stack, which would else be grown in each goroutine
+	// that writes something once. The bounds of values and of the queue are for what Encode made.
+	Pack func(b []byte) []byte
 }
 
 // Records is a set of values of one type in a store, each at a key. It is safe for concurrent use. Writes of one
@@ -87,7 +92,7 @@ func (r *Records[V]) Get(key []byte) (v V, found bool, err error) {
 }
 
 func (r *Records[V]) put(key []byte, v V, ttl time.Duration) op {
-	return op{key: r.key(key), value: r.codec.Encode(nil, v), ttl: ttl}
+	return op{key: r.key(key), value: r.codec.Encode(nil, v), pack: r.codec.Pack, ttl: ttl}
 }
 
 // Put writes v at key and waits until it is written; in the state store that means synced to disk. It is gone after

@@ -39,6 +39,10 @@ type Options struct {
 	// Dir is not used then.
 	InMemory bool
 
+	// Still is for tests that live through days in a bubble of testing/synctest, in which Badger would look for tables to
+	// merge a hundred million times: they are merged when the store is closed, and no write is synced.
+	Still bool
+
 	// Logger gets what happens to the stores, and Badger's own messages. Nil means none.
 	Logger *zap.Logger
 

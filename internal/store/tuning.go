@@ -13,6 +13,7 @@ type tuning struct {
 	name string
 	dir  string // "" is in memory.
 
+	still    bool          // See Options.Still.
 	durable  bool          // Synced before a writer is told that its write is done.
 	verify   time.Duration // How long opening may spend on reading the tables over.
 	memTable int64
@@ -88,6 +89,10 @@ func (t tuning) badgerOptions(log *zap.Logger) badger.Options {
 	o.BlockCacheSize = 8 << 20
 	o.IndexCacheSize = 0
 	o.ChecksumVerificationMode = options.OnBlockRead
+	if t.still {
+		o.NumCompactors, o.CompactL0OnClose, o.SyncWrites = 0, true, false
+		o.Compression, o.BlockCacheSize = options.None, 0 // The cache of blocks has a clock, too.
+	}
 	return o
 }
 

@@ -24,6 +24,7 @@ var (
 type op struct {
 	key    []byte
 	value  []byte
+	pack   func([]byte) []byte // Makes what is stored out of value; nil if that is value itself.
 	ttl    time.Duration // 0 is for ever.
 	delete bool
 }
@@ -280,7 +281,11 @@ func apply(txn *badger.Txn, o *op) error {
 	if o.delete {
 		return txn.Delete(o.key)
 	}
-	e := badger.NewEntry(o.key, o.value)
+	value := o.value
+	if o.pack != nil {
+		value = o.pack(value)
+	}
+	e := badger.NewEntry(o.key, value)
 	if o.ttl > 0 {
 		e = e.WithTTL(o.ttl)
 	}
