@@ -252,3 +252,26 @@ func TestWindowRemove(t *testing.T) {
 		t.Errorf("Spent() = %d after more was taken back than there was, want 0", got)
 	}
 }
+
+// TestThrough holds Through against what it stands for: events that happen one by one, each as soon as there is room.
+func TestThrough(t *testing.T) {
+	for _, tt := range []struct{ spent, limit, n int }{
+		{0, 5, 0}, {0, 5, 5}, {0, 5, 6}, {3, 5, 2}, {3, 5, 3}, {5, 5, 1}, {5, 5, 12}, {2, 1, 3}, {4, 0, 100},
+	} {
+		var w Window
+		now := 100 * time.Hour
+		for i := range tt.spent {
+			w.Add(now-time.Duration(tt.spent-i)*time.Minute, 1)
+		}
+		got, want := w.Through(now, tt.limit, tt.n), now
+		if tt.limit > 0 {
+			for range tt.n {
+				want = w.Room(want, tt.limit, 0, 1)
+				w.Add(want, 1)
+			}
+		}
+		if diff := (got - want).Abs(); diff > 5*time.Minute {
+			t.Errorf("with %d spent: Through(%d of %d) = %v from now, want %v", tt.spent, tt.n, tt.limit, got-now, want-now)
+		}
+	}
+}

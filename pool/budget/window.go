@@ -98,6 +98,16 @@ func RoomInAll(now time.Duration, limit, held, n int, ws ...*Window) time.Durati
 	return Never
 }
 
+// Through is the instant from which the last of n events more is within limit, if each happens as soon as it may: now if
+// there is room for all of them. Unlike Room it takes more events than the limit. A limit of 0 is no limit.
+func (w *Window) Through(now time.Duration, limit, n int) time.Duration {
+	if limit <= 0 || n <= 0 {
+		return now
+	}
+	rounds := (n - 1) / limit // In each, the whole of the window is spent anew.
+	return w.Room(now, limit, 0, n-rounds*limit) + time.Duration(rounds*span)*time.Minute
+}
+
 // Never is later than any instant.
 const Never = time.Duration(1<<63 - 1)
 
