@@ -144,7 +144,7 @@ func (v *Verifier) launch(ctx context.Context, key flightKey, r run, deadline ti
 		v.lately.note(r.addr, v.now())
 	}
 	v.flights[key] = f
-	v.wg.Go(func() {
+	v.crew.Go(func() {
 		bounded, stop := context.WithTimeout(ctx, flightBound)
 		defer stop()
 		defer cancel(nil)

@@ -16,7 +16,7 @@ func (v *Verifier) Start(ctx context.Context) {
 	if _, none := v.memory.(forgetful); none {
 		return
 	}
-	v.wg.Go(func() { v.revisit(context.WithoutCancel(ctx)) })
+	v.crew.Go(func() { v.revisit(context.WithoutCancel(ctx)) })
 }
 
 // revisit makes the visits that are due, until waiting is stopped.

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/verimails/verimaild/internal/crew"
 	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/pool"
 	"github.com/verimails/verimaild/pool/provider"
@@ -95,7 +96,7 @@ type Verifier struct {
 	secret   []byte
 	log      *zap.Logger
 	now      func() time.Time
-	wg       sync.WaitGroup
+	crew     crew.Crew // Flights, and those who ask again.
 
 	suggestions  suggestions
 	remembers    bool // There is a memory: what was answered a moment ago is answered again.
@@ -175,7 +176,7 @@ func (v *Verifier) Close(ctx context.Context) error {
 	v.mu.Unlock()
 	ended := make(chan struct{})
 	go func() { // Ends with the last flight, which the cancellation below brings about.
-		v.wg.Wait()
+		v.crew.Wait()
 		close(ended)
 	}()
 	var err error

@@ -25,7 +25,7 @@ type op struct {
 	key    []byte
 	value  []byte
 	pack   func([]byte) []byte // Makes what is stored out of value; nil if that is value itself.
-	ttl    time.Duration // 0 is for ever.
+	ttl    time.Duration       // 0 is for ever.
 	delete bool
 }
 

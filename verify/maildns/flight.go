@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/verimails/verimaild/internal/crew"
 )
 
 // flights shares work among callers who want the same at the same time. The work is detached from
@@ -13,7 +15,7 @@ type flights[K comparable, V any] struct {
 	mu     sync.Mutex // Guards what follows and the waiters of every flight; never held while work runs.
 	calls  map[K]*flight[V]
 	closed bool
-	wg     sync.WaitGroup // One for each flight's goroutine; Add only under mu and while not closed.
+	crew   crew.Crew // Flights; they begin under mu, and while not closed.
 }
 
 type flight[V any] struct {
@@ -61,7 +63,7 @@ func (f *flights[K, V]) join(ctx context.Context, key K, limit time.Duration, wo
 		f.calls = make(map[K]*flight[V])
 	}
 	f.calls[key] = c
-	f.wg.Go(func() {
+	f.crew.Go(func() {
 		defer cancel(nil)
 		limited, stop := context.WithTimeout(ctx, limit)
 		defer stop()
@@ -100,7 +102,7 @@ func (f *flights[K, V]) close() {
 		c.cancel(ErrClosed)
 	}
 	f.mu.Unlock()
-	f.wg.Wait()
+	f.crew.Wait()
 }
 
 func (f *flights[K, V]) isClosed() bool {

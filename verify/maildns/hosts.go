@@ -18,6 +18,9 @@ const maxAddrs = 16
 
 // lookUpHosts fills in the addresses of hosts, which are sorted by preference, all at once. It returns the TTL of each.
 func (r *Resolver) lookUpHosts(ctx context.Context, set *settings, hosts []Host) []time.Duration {
+	if len(hosts) == 1 {
+		return []time.Duration{r.lookUpHost(ctx, set, &hosts[0])}
+	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
