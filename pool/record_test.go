@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"encoding/hex"
 	"net/netip"
 	"reflect"
 	"testing"
@@ -43,6 +44,26 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 	if n := len(appendRecord(nil, fullRecord())); n > 400 {
 		t.Errorf("a record with a path takes %d octets, want at most 400", n)
+	}
+}
+
+// TestRecordOnDisk: what was spent and learned stays readable, to the octet.
+func TestRecordOnDisk(t *testing.T) {
+	const want = "0180b083c59868040e0206807dc0a90780b083c5986802096d782e612e7465737480b083c5986880eabac89868040c3139322e302e322e" +
+		"302f3234020604020002080a28c0a9070e696e76616c696420507265666978000002000000020161f02e000020400000c03f0402010000021212c03e" +
+		"d00f1580bab703040200046d61696c07676f20617761790e736f757263655f626c6f636b65640b736f757263655f736974650001720000096d782e61" +
+		"2e7465737406544c53312e33093139322e302e322e31d4080a0e0280b083c5986880eabac89868"
+	b := appendRecord(nil, fullRecord())
+	if got := hex.EncodeToString(b); got != want {
+		t.Errorf("appendRecord = %s, want %s", got, want)
+	}
+	for n := range b {
+		if r, err := readRecord(b[:n]); err == nil {
+			t.Errorf("readRecord of the first %d octets = %+v, want an error", n, r)
+		}
+	}
+	if r, err := readRecord(append(b, 0)); err == nil {
+		t.Errorf("readRecord of an octet more = %+v, want an error", r)
 	}
 }
 

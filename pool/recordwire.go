@@ -1,8 +1,10 @@
 package pool
 
 import (
+	"errors"
 	"net/netip"
 
+	"github.com/verimails/verimaild/internal/wire"
 	"github.com/verimails/verimaild/pool/budget"
 	"github.com/verimails/verimaild/pool/reply"
 	"github.com/verimails/verimaild/pool/smtp"
@@ -11,26 +13,27 @@ import (
 // recordVersion is the first octet of a record. A record of another version is no record.
 const recordVersion = 1
 
+// errRecord says that bytes are no record.
+var errRecord = errors.New("pool: not a record")
+
 func appendRecord(b []byte, r record) []byte {
 	b = append(b, recordVersion)
-	b = appendTime(b, r.Written)
+	b = wire.AppendTime(b, r.Written)
 	b = appendLearned(b, &r.Learned)
-	b = appendAll(b, r.Hosts, appendHost)
-	b = appendAll(b, r.Accounts, appendAccount)
-	return appendAll(b, r.Paths, appendPath)
+	b = wire.AppendList(b, r.Hosts, appendHost)
+	b = wire.AppendList(b, r.Accounts, appendAccount)
+	return wire.AppendList(b, r.Paths, appendPath)
 }
 
 // readRecord takes any bytes.
 func readRecord(b []byte) (record, error) {
-	if len(b) == 0 || b[0] != recordVersion {
-		return record{}, errRecord
-	}
-	r := &wireReader{b: b[1:]}
+	r := new(wire.NewReader(b))
+	r.Version(recordVersion)
 	out := record{
-		Written: r.time(), Learned: readLearned(r), Hosts: readAll(r, readHost), Accounts: readAll(r, readAccount),
-		Paths: readAll(r, readPath),
+		Written: r.Time(), Learned: readLearned(r), Hosts: wire.List(r, readHost), Accounts: wire.List(r, readAccount),
+		Paths: wire.List(r, readPath),
 	}
-	if r.bad || len(r.b) > 0 {
+	if !r.Done() {
 		return record{}, errRecord
 	}
 	return out, nil
@@ -38,90 +41,94 @@ func readRecord(b []byte) (record, error) {
 
 func appendLearned(b []byte, l *learned) []byte {
 	for _, n := range []int{l.Recipients, l.Transactions, l.Refusals, l.Proven} {
-		b = appendInt(b, n)
+		b = wire.AppendInt(b, n)
 	}
-	return appendTime(appendDuration(appendDuration(b, l.Idle), l.Age), l.At)
+	return wire.AppendTime(wire.AppendDuration(wire.AppendDuration(b, l.Idle), l.Age), l.At)
 }
 
-func readLearned(r *wireReader) learned {
-	l := learned{Recipients: r.count(), Transactions: r.count(), Refusals: r.count(), Proven: r.count()}
-	l.Idle, l.Age = max(0, r.duration()), max(0, r.duration())
-	l.At = r.time()
+func readLearned(r *wire.Reader) learned {
+	l := learned{Recipients: count(r), Transactions: count(r), Refusals: count(r), Proven: count(r)}
+	l.Idle, l.Age = max(0, r.Duration()), max(0, r.Duration())
+	l.At = r.Time()
 	return l
 }
 
 // count reads a number that is not negative.
-func (r *wireReader) count() int { return max(0, r.int()) }
+func count(r *wire.Reader) int { return max(0, r.Int()) }
 
 func appendHost(b []byte, h *hostNote) []byte {
-	b = appendString(b, h.Name)
+	b = wire.AppendText(b, h.Name)
 	for _, t := range h.Until {
-		b = appendTime(b, t)
+		b = wire.AppendTime(b, t)
 	}
 	return b
 }
 
-func readHost(r *wireReader) hostNote {
-	h := hostNote{Name: r.string()}
+func readHost(r *wire.Reader) hostNote {
+	h := hostNote{Name: r.Text()}
 	for d := range h.Until {
-		h.Until[d] = r.time()
+		h.Until[d] = r.Time()
 	}
 	return h
 }
 
 func appendAccount(b []byte, a *accountNote) []byte {
-	b = appendString(b, a.Prefix.String())
-	b = appendAll(appendAll(b, a.Dead, appendMinute), a.Controls, appendMinute)
-	b = appendInt(appendInt(b, a.Leased.targets), a.Leased.controls)
-	return appendDuration(appendInt(b, a.Allowed), a.Raised)
+	b = wire.AppendText(b, a.Prefix.String())
+	b = wire.AppendList(wire.AppendList(b, a.Dead, appendMinute), a.Controls, appendMinute)
+	b = wire.AppendInt(wire.AppendInt(b, a.Leased.targets), a.Leased.controls)
+	return wire.AppendDuration(wire.AppendInt(b, a.Allowed), a.Raised)
 }
 
-func readAccount(r *wireReader) accountNote {
-	prefix, err := netip.ParsePrefix(r.string())
+func readAccount(r *wire.Reader) accountNote {
+	prefix, err := netip.ParsePrefix(r.Text())
 	if err != nil { // The zero prefix is written as one that can't be parsed.
 		prefix = netip.Prefix{}
 	}
-	a := accountNote{Prefix: prefix, Dead: readAll(r, readMinute), Controls: readAll(r, readMinute)}
-	a.Leased = hold{r.count(), r.count()}
-	a.Allowed, a.Raised = r.count(), r.duration()
+	a := accountNote{Prefix: prefix, Dead: wire.List(r, readMinute), Controls: wire.List(r, readMinute)}
+	a.Leased = hold{count(r), count(r)}
+	a.Allowed, a.Raised = count(r), r.Duration()
 	return a
 }
 
-func appendMinute(b []byte, m *budget.Minute) []byte { return appendInt(appendInt(b, m.Ago), m.Events) }
+func appendMinute(b []byte, m *budget.Minute) []byte {
+	return wire.AppendInt(wire.AppendInt(b, m.Ago), m.Events)
+}
 
-func readMinute(r *wireReader) budget.Minute { return budget.Minute{Ago: r.count(), Events: r.count()} }
+func readMinute(r *wire.Reader) budget.Minute { return budget.Minute{Ago: count(r), Events: count(r)} }
 
-func appendEvent(b []byte, e *budget.Event) []byte { return appendBools(appendInt(b, e.Ago), e.Bad) }
+func appendEvent(b []byte, e *budget.Event) []byte {
+	return wire.AppendBools(wire.AppendInt(b, e.Ago), e.Bad)
+}
 
-func readEvent(r *wireReader) budget.Event {
-	e := budget.Event{Ago: r.count()}
-	r.bools(&e.Bad)
+func readEvent(r *wire.Reader) budget.Event {
+	e := budget.Event{Ago: count(r)}
+	r.Bools(&e.Bad)
 	return e
 }
 
 func appendPath(b []byte, p *pathNote) []byte {
-	b = appendDuration(appendString(b, p.Source), p.Debt)
-	b = appendFloat(appendFloat(b, p.LearnedRate), p.Window)
-	b = appendAll(appendAll(b, p.Ratio, appendEvent), p.Openings, appendMinute)
-	b = appendDuration(appendDuration(b, p.NextDial), p.LastProbe)
+	b = wire.AppendDuration(wire.AppendText(b, p.Source), p.Debt)
+	b = wire.AppendFloat(wire.AppendFloat(b, p.LearnedRate), p.Window)
+	b = wire.AppendList(wire.AppendList(b, p.Ratio, appendEvent), p.Openings, appendMinute)
+	b = wire.AppendDuration(wire.AppendDuration(b, p.NextDial), p.LastProbe)
 	k := &p.Breaker
-	b = appendBools(b, p.Welcome, p.PutOff, k.Opened, k.Tried, p.Refusal != nil)
-	b = appendDuration(b, k.Until)
-	b = appendInt(appendInt(appendInt(b, k.Opens), k.Fails), k.Clean)
+	b = wire.AppendBools(b, p.Welcome, p.PutOff, k.Opened, k.Tried, p.Refusal != nil)
+	b = wire.AppendDuration(b, k.Until)
+	b = wire.AppendInt(wire.AppendInt(wire.AppendInt(b, k.Opens), k.Fails), k.Clean)
 	if p.Refusal != nil {
 		b = appendRefusal(b, p.Refusal)
 	}
 	return b
 }
 
-func readPath(r *wireReader) pathNote {
-	p := pathNote{Source: r.string(), Debt: max(0, r.duration()), LearnedRate: r.float(), Window: r.float()}
-	p.Ratio, p.Openings = readAll(r, readEvent), readAll(r, readMinute)
-	p.NextDial, p.LastProbe = r.duration(), r.duration()
+func readPath(r *wire.Reader) pathNote {
+	p := pathNote{Source: r.Text(), Debt: max(0, r.Duration()), LearnedRate: r.Float(), Window: r.Float()}
+	p.Ratio, p.Openings = wire.List(r, readEvent), wire.List(r, readMinute)
+	p.NextDial, p.LastProbe = r.Duration(), r.Duration()
 	refused := false
 	k := &p.Breaker
-	r.bools(&p.Welcome, &p.PutOff, &k.Opened, &k.Tried, &refused)
-	k.Until, k.Opens, k.Fails, k.Clean = r.duration(), r.count(), r.count(), r.count()
+	r.Bools(&p.Welcome, &p.PutOff, &k.Opened, &k.Tried, &refused)
+	k.Until, k.Opens, k.Fails, k.Clean = r.Duration(), count(r), count(r), count(r)
 	if refused {
 		p.Refusal = readRefusal(r)
 	}
@@ -140,29 +147,29 @@ func appendRefusal(b []byte, o *Outcome) []byte {
 		string(o.Stage), text, string(o.Meaning.Class), string(o.Meaning.Scope), string(o.Meaning.Detail), o.Meaning.Rule,
 		string(o.Failure), o.Detail[:min(len(o.Detail), mostText)], o.Host, o.TLS,
 	} {
-		b = appendString(b, s)
+		b = wire.AppendText(b, s)
 	}
 	ip, _ := o.IP.MarshalText() // Cannot fail.
-	b = appendString(b, string(ip))
+	b = wire.AppendText(b, string(ip))
 	e := o.Reply.Enhanced
-	b = appendInt(appendInt(appendInt(appendInt(b, o.Reply.Code), int(e.Class)), int(e.Subject)), int(e.Detail))
-	return appendTime(appendTime(b, o.At), o.RetryAt)
+	b = wire.AppendInt(wire.AppendInt(wire.AppendInt(wire.AppendInt(b, o.Reply.Code), int(e.Class)), int(e.Subject)), int(e.Detail))
+	return wire.AppendTime(wire.AppendTime(b, o.At), o.RetryAt)
 }
 
-func readRefusal(r *wireReader) *Outcome {
-	o := &Outcome{Stage: smtp.Stage(r.string()), Remembered: true}
-	text := r.string()
+func readRefusal(r *wire.Reader) *Outcome {
+	o := &Outcome{Stage: smtp.Stage(r.Text()), Remembered: true}
+	text := r.Text()
 	o.Meaning = reply.Meaning{
-		Class: reply.Class(r.string()), Scope: reply.Scope(r.string()), Detail: reply.Detail(r.string()), Rule: r.string(),
+		Class: reply.Class(r.Text()), Scope: reply.Scope(r.Text()), Detail: reply.Detail(r.Text()), Rule: r.Text(),
 	}
-	o.Failure, o.Detail, o.Host, o.TLS = Failure(r.string()), r.string(), r.string(), r.string()
-	_ = o.IP.UnmarshalText([]byte(r.string())) // What is no address is none.
-	o.Reply.Code = r.count()
-	o.Reply.Enhanced = smtp.EnhancedCode{Class: uint16(r.count()), Subject: uint16(r.count()), Detail: uint16(r.count())}
+	o.Failure, o.Detail, o.Host, o.TLS = Failure(r.Text()), r.Text(), r.Text(), r.Text()
+	_ = o.IP.UnmarshalText([]byte(r.Text())) // What is no address is none.
+	o.Reply.Code = count(r)
+	o.Reply.Enhanced = smtp.EnhancedCode{Class: uint16(count(r)), Subject: uint16(count(r)), Detail: uint16(count(r))}
 	if text != "" {
 		o.Reply.Lines = []string{text}
 	}
-	o.At, o.RetryAt = r.time(), r.time()
+	o.At, o.RetryAt = r.Time(), r.Time()
 	o.Reply.At = o.At
 	return o
 }

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verimails/verimaild/internal/store"
+	"github.com/verimails/verimaild/internal/wire"
 	"github.com/verimails/verimaild/verify/feedback"
 )
 
@@ -34,23 +35,20 @@ var countsCodec = store.Codec[counts]{Encode: appendCounts, Decode: decodeCounts
 func appendCounts(dst []byte, c counts) []byte {
 	dst = append(dst, countsVersion)
 	for _, n := range c {
-		dst = binary.AppendUvarint(dst, n)
+		dst = wire.AppendUint(dst, n)
 	}
 	return dst
 }
 
 func decodeCounts(b []byte) (counts, error) {
-	if len(b) == 0 || b[0] != countsVersion {
-		return nil, errCounts
-	}
-	b = b[1:]
+	r := wire.NewReader(b)
+	r.Version(countsVersion)
 	var c counts
-	for len(b) > 0 {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || len(c) == maxCounts {
-			return nil, errCounts
-		}
-		c, b = append(c, n), b[size:]
+	for len(r.Rest()) > 0 && len(c) < maxCounts {
+		c = append(c, r.Uint())
+	}
+	if !r.Done() {
+		return nil, errCounts
 	}
 	return c, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -336,6 +337,30 @@ func TestLoadLeavesOutWhatIsNone(t *testing.T) {
 	}
 	if b.logged.FilterLevelExact(zap.WarnLevel).Len() != 4 {
 		t.Errorf("%d warnings, want 4", b.logged.Len())
+	}
+}
+
+// TestCountsOnDisk: what was counted stays readable, to the octet.
+func TestCountsOnDisk(t *testing.T) {
+	c := counts{3, 0, 300, 1 << 63, 127, 128}
+	const want = "010300ac02808080808080808080017f8001"
+	b := appendCounts(nil, c)
+	if got := fmt.Sprintf("%x", b); got != want {
+		t.Errorf("appendCounts(%v) = %s, want %s", c, got, want)
+	}
+	if got, err := decodeCounts(b); err != nil || !slices.Equal(got, c) {
+		t.Errorf("decodeCounts(%s) = %v, %v, want %v", want, got, err, c)
+	}
+	full := appendCounts(nil, make(counts, maxCounts))
+	if got, err := decodeCounts(full); err != nil || len(got) != maxCounts {
+		t.Errorf("decodeCounts of %d counts = %v, %v", maxCounts, got, err)
+	}
+	for name, bad := range map[string][]byte{
+		"nothing": nil, "another version": {2, 1}, "half a number": {countsVersion, 0x80}, "one count too many": append(full, 0),
+	} {
+		if got, err := decodeCounts(bad); !errors.Is(err, errCounts) {
+			t.Errorf("%s: decodeCounts = %v, %v, want %v", name, got, err, errCounts)
+		}
 	}
 }
 

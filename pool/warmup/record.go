@@ -1,9 +1,12 @@
 package warmup
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
+
+	"github.com/verimails/verimaild/internal/wire"
 )
 
 // A Record is what is kept of a source over a restart.
@@ -35,84 +38,43 @@ var ErrRecord = errors.New("warmup: not a record of this version")
 
 // Append appends the record's bytes to dst.
 func (r *Record) Append(dst []byte) []byte {
-	dst = append(dst, version, flags(r.State.Over, r.Drained))
+	dst = wire.AppendBools(append(dst, version), r.State.Over, r.Drained)
 	dst = binary.BigEndian.AppendUint64(dst, r.Identity)
 	s := &r.State
 	for _, n := range []int{int(s.Day), s.Level, s.Bad, s.Asked, s.Dead, s.Refusals, s.Before, r.Leased, len(r.Providers)} {
-		dst = binary.AppendUvarint(dst, uint64(max(0, n)))
+		dst = wire.AppendCount(dst, n)
 	}
 	for _, p := range r.Providers {
-		dst = binary.AppendUvarint(dst, uint64(len(p.Provider)))
-		dst = append(dst, p.Provider...)
-		dst = binary.AppendUvarint(dst, uint64(max(0, p.Asked)))
+		dst = wire.AppendCount(wire.AppendText(dst, p.Provider), p.Asked)
 	}
 	return dst
 }
 
-func flags(over, drained bool) byte {
-	var b byte
-	if over {
-		b |= 1
-	}
-	if drained {
-		b |= 2
-	}
-	return b
-}
-
 // Decode reads what Append wrote. Its error is [ErrRecord].
 func Decode(b []byte) (Record, error) {
-	const head = 2 + 8
-	if len(b) < head || b[0] != version || b[1] > 3 {
-		return Record{}, ErrRecord
-	}
-	r := Record{Identity: binary.BigEndian.Uint64(b[2:]), Drained: b[1]&2 != 0}
-	d := decoder{b: b[head:]}
+	in := wire.NewReader(b)
+	var r Record
 	s := &r.State
-	s.Over = b[1]&1 != 0
-	s.Day = Day(d.number(1 << 30))
+	in.Version(version)
+	in.Bools(&s.Over, &r.Drained)
+	r.Identity = in.Uint64()
+	s.Day = Day(in.UpTo(1 << 30))
 	for _, at := range []*int{&s.Level, &s.Bad, &s.Asked, &s.Dead, &s.Refusals, &s.Before, &r.Leased} {
-		*at = d.number(most)
+		*at = int(in.UpTo(most))
 	}
-	for range d.number(providers) {
-		r.Providers = append(r.Providers, Share{d.text(), d.number(most)})
+	for range in.UpTo(providers) {
+		r.Providers = append(r.Providers, Share{in.Text(), int(in.UpTo(most))})
 	}
-	sorted := slices.IsSortedFunc(r.Providers, func(a, b Share) int {
-		if a.Provider < b.Provider {
-			return -1
-		}
-		return 1 // The same one twice is not sorted.
-	})
-	if d.bad || len(d.b) > 0 || r.Leased < s.Asked || !sorted {
+	if !in.Done() || r.Leased < s.Asked || !r.tidy() {
 		return Record{}, ErrRecord
 	}
 	return r, nil
 }
 
-// A decoder takes values off the front of bytes, and goes on with zeros once there was a wrong one.
-type decoder struct {
-	b   []byte
-	bad bool
-}
-
-// number is the next number, which may be no larger than most.
-func (d *decoder) number(most uint64) int {
-	n, size := binary.Uvarint(d.b)
-	if size <= 0 || n > most {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[size:]
-	return int(n)
-}
-
-func (d *decoder) text() string {
-	n := d.number(idLength)
-	if n == 0 || n > len(d.b) {
-		d.bad, d.b = true, nil
-		return ""
-	}
-	s := string(d.b[:n])
-	d.b = d.b[n:]
-	return s
+// tidy reports whether the providers are sorted, each there once, and have names.
+func (r *Record) tidy() bool {
+	nameless := func(p Share) bool { return p.Provider == "" || len(p.Provider) > idLength }
+	return !slices.ContainsFunc(r.Providers, nameless) && slices.IsSortedFunc(r.Providers, func(a, b Share) int {
+		return cmp.Or(cmp.Compare(a.Provider, b.Provider), -1) // The same one twice is not sorted.
+	})
 }

@@ -1,6 +1,8 @@
 package warmup
 
 import (
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -195,6 +197,23 @@ func TestRecord(t *testing.T) {
 	for n := range whole {
 		if _, err := Decode(whole[:n]); err == nil {
 			t.Errorf("Decode of the first %d bytes = nil, want an error", n)
+		}
+	}
+	const onDisk = "01038000000000000007a09c01a80101640c0203780206676f6f676c6507057961686f6f01"
+	if got := hex.EncodeToString(whole); got != onDisk {
+		t.Errorf("Append = %s, want %s as ever", got, onDisk)
+	}
+	for name, bad := range map[string]Record{
+		"out of order":           {Providers: []Share{{"yahoo", 1}, {"google", 1}}},
+		"one twice":              {Providers: []Share{{"google", 1}, {"google", 1}}},
+		"without name":           {Providers: []Share{{"", 1}}},
+		"a long name":            {Providers: []Share{{strings.Repeat("x", idLength+1), 1}}},
+		"a large count":          {Leased: most + 1},
+		"a late day":             {State: State{Day: 1<<30 + 1}},
+		"more asked than leased": {State: State{Asked: 2}, Leased: 1},
+	} {
+		if got, err := Decode(bad.Append(nil)); !errors.Is(err, ErrRecord) {
+			t.Errorf("%s: Decode = %+v, %v, want %v", name, got, err, ErrRecord)
 		}
 	}
 	if _, err := Decode(append(whole, 0)); err == nil {
