@@ -21,8 +21,9 @@ type question struct {
 	want  string // verdict/reason/subject; several that are all right are separated by " or ".
 }
 
-// askTimeout bounds one question: servers slow down for strangers who err, so some take a while.
-const askTimeout = 60 * time.Second
+// askTimeout bounds one question: servers slow down for strangers who err, so some take a while, and longer on a busy
+// machine.
+const askTimeout = 3 * time.Minute
 
 // askAll asks everything at once, as many applications would, by GET and POST in turn; it checks the answers and returns
 // them in the order of the questions.

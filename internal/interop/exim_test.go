@@ -36,6 +36,7 @@ syslog_timestamp = false
 syslog_duplication = false
 log_selector = +all -pid
 keep_environment =
+notifier_socket =
 domainlist local_domains = lsearch;/etc/exim4/domains
 domainlist relay_to_domains =
 hostlist relay_from_hosts =

@@ -29,7 +29,7 @@ func (w withBinDir) Run() int {
 		return 1
 	}
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil { // The servers make us wait more than they make us work.
+	if err := flag.Set("test.parallel", "8"); err != nil { // The servers make us wait more than they make us work.
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -93,7 +93,7 @@ func (n *network) waitForGreeting(t testing.TB, r *root, addr netip.AddrPort) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(patience)
 	for {
 		if n.greets(addr) {
 			return
@@ -130,7 +130,7 @@ func (n *network) waitForName(t testing.TB, r *root, name string) {
 	}}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(patience)
 	for {
 		_, err := resolver.LookupHost(t.Context(), name)
 		if err == nil {

@@ -5,12 +5,16 @@ package interop
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,23 +29,137 @@ type debFile struct {
 	size int64
 }
 
-// unpack fetches the packages and unpacks them, without their maintainers' scripts, into root.
-// What was fetched once is kept in the user's cache directory.
+// An archive is Debian's, as far as the tests need it: packages are located, fetched and unpacked once in a run. It is
+// safe for concurrent use.
+type archive struct {
+	mu    sync.Mutex         // Guards files, and what is being fetched.
+	files map[string]debFile // By the name of the package; all of them are in the cache directory.
+
+	unpacking sync.Mutex // Guards trees.
+	trees     map[string]string
+}
+
+// debian is shared by the tests, which would otherwise ask apt-get a hundred times.
+var debian = archive{files: make(map[string]debFile), trees: make(map[string]string)}
+
+// allPackages are those of every server here, so that apt-get is asked once about all.
+var allPackages = [][]string{
+	postfixPackages, postgreyPackages, eximPackages, opensmtpdPackages, sendmailPackages, courierPackages, nsdPackages,
+	unboundPackages,
+}
+
+// unpack unpacks the packages, without their maintainers' scripts, into root.
 func unpack(t testing.TB, root string, packages []string) {
 	t.Helper()
-	dir := cacheDir(t)
-	for _, deb := range fetch(t, dir, packages) {
-		out, err := exec.CommandContext(t.Context(), "dpkg", "-x", filepath.Join(dir, deb.name), root).CombinedOutput()
-		if err != nil {
-			t.Fatalf("dpkg -x %s: %v\n%s", deb.name, err, out)
+	for _, name := range packages {
+		if err := linkTree(debian.tree(t, name), root); err != nil {
+			t.Fatalf("unpack %s: %v", name, err)
 		}
 	}
+}
+
+// tree is a directory with what a package has, which is not to be changed.
+func (a *archive) tree(t testing.TB, name string) string {
+	t.Helper()
+	file := a.file(t, name)
+	a.unpacking.Lock()
+	defer a.unpacking.Unlock()
+	if dir, ok := a.trees[name]; ok {
+		return dir
+	}
+	dir := filepath.Join(os.Getenv(binEnv), "packages", file.name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "dpkg", "-x", filepath.Join(cacheDir(t), file.name), dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("dpkg -x %s: %v\n%s", file.name, err, out)
+	}
+	a.trees[name] = dir
+	return dir
+}
+
+// file is a package's file, which is in the cache directory when this returns.
+func (a *archive) file(t testing.TB, name string) debFile {
+	t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if f, ok := a.files[name]; ok {
+		return f
+	}
+	names := slices.Concat(allPackages...)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	for _, f := range fetch(t, cacheDir(t), names) {
+		name, _, _ := strings.Cut(f.name, "_")
+		a.files[name] = f
+	}
+	f, ok := a.files[name]
+	if !ok {
+		t.Fatalf("%s is not among the packages of allPackages", name)
+	}
+	return f
+}
+
+// linkTree copies a tree by links to its programs and libraries, and by copies of what a server may change.
+func linkTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		switch top, _, _ := strings.Cut(rel, "/"); {
+		case entry.IsDir():
+			return copyDir(info, target)
+		case entry.Type() == fs.ModeSymlink:
+			return copySymlink(path, target)
+		case top == "etc" || top == "var":
+			return copyFile(path, info, target)
+		default:
+			return os.Link(path, target)
+		}
+	})
+}
+
+func copyDir(info fs.FileInfo, target string) error {
+	err := os.Mkdir(target, 0o755)
+	if errors.Is(err, fs.ErrExist) { // Another package's too.
+		return nil
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	return errors.Join(err, os.Chown(target, int(owner.Uid), int(owner.Gid)), os.Chmod(target, info.Mode()))
+}
+
+func copySymlink(path, target string) error {
+	to, err := os.Readlink(path)
+	if err != nil {
+		return err
+	}
+	return os.Symlink(to, target)
+}
+
+func copyFile(path string, info fs.FileInfo, target string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	return errors.Join(os.WriteFile(target, text, info.Mode()),
+		os.Chown(target, int(owner.Uid), int(owner.Gid)), os.Chmod(target, info.Mode()))
 }
 
 // version is the upstream version of a package, as the archive has it: "3.7.11" of postfix_3.7.11-0+deb12u1_amd64.deb.
 func version(t testing.TB, name string) string {
 	t.Helper()
-	file := fetch(t, cacheDir(t), []string{name})[0].name
+	file := debian.file(t, name).name
 	_, v, _ := strings.Cut(file, "_")
 	v, _, _ = strings.Cut(v, "_")
 	if _, noEpoch, ok := strings.Cut(v, "%3a"); ok {

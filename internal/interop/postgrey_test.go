@@ -66,7 +66,7 @@ func (r *root) waitForFile(t testing.TB, name string) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(patience)
 	for {
 		if _, err := os.Stat(r.path(name)); err == nil {
 			return

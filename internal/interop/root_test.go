@@ -51,6 +51,9 @@ func newRoot(t testing.TB, packages []string, accounts, accountGroups string) *r
 		}
 	})
 	r := &root{dir: dir}
+	if err := os.Chmod(dir, 0o755); err != nil { // Servers are not root's for long.
+		t.Fatal(err)
+	}
 	for _, d := range []string{"dev", "etc", "proc", "run", "tmp", "var/log", "var/mail", "var/run", "var/spool", "var/tmp"} {
 		r.mkdir(t, d, 0o755, 0, 0)
 	}

@@ -24,8 +24,8 @@ const (
 	sendmailGroups = "smmta:x:101:\nsmmsp:x:102:\nada:x:1001:\nbob:x:1002:\ncleo:x:1003:\n"
 )
 
-// sendmailConfig is Debian's sendmail.mc (/usr/share/sendmail/cf/debian/sendmail.mc) with its limits as they are, and a
-// table of virtual users beside the system's. There is no DNS here, so names come from files and the sender's domain
+// sendmailConfig is Debian's sendmail.mc (/usr/share/sendmail/cf/debian/sendmail.mc) with its limits as they are, but that
+// it looks away from the load of the machine, and a table of virtual users beside the system's. There is no DNS here, so names come from files and the sender's domain
 // is not looked up.
 const sendmailConfig = `define(` + "`_USE_ETC_MAIL_'" + `)dnl
 include(` + "`/usr/share/sendmail/cf/m4/cf.m4'" + `)dnl
@@ -45,6 +45,8 @@ FEATURE(` + "`conncontrol', `nodelay', `terminate'" + `)dnl
 FEATURE(` + "`ratecontrol', `nodelay', `terminate'" + `)dnl
 define(` + "`confDOMAIN_NAME', `%[1]s'" + `)dnl
 define(` + "`confLOG_LEVEL', `15'" + `)dnl
+define(` + "`confREFUSE_LA', `1000'" + `)dnl
+define(` + "`confQUEUE_LA', `1000'" + `)dnl
 define(` + "`confSERVICE_SWITCH_FILE', `/etc/mail/service.switch'" + `)dnl
 FEATURE(` + "`nocanonify'" + `)dnl
 FEATURE(` + "`accept_unresolvable_domains'" + `)dnl

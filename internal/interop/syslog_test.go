@@ -69,10 +69,10 @@ func (l *systemLog) snapshot() ([]string, <-chan struct{}) {
 	return l.lines[:len(l.lines):len(l.lines)], l.more
 }
 
-// wait returns the lines as soon as enough says so of them. When it has not after ten seconds, the test fails.
+// wait returns the lines as soon as enough says so of them. When it does not for too long, the test fails.
 func (l *systemLog) wait(t testing.TB, what string, enough func(lines []string) bool) []string {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(patience)
 	for {
 		lines, more := l.snapshot()
 		if enough(lines) {
