@@ -1,11 +1,11 @@
 package api
 
 import (
-	"encoding/binary"
 	"errors"
 	"time"
 
 	"github.com/verimails/verimaild/internal/store"
+	"github.com/verimails/verimaild/internal/wire"
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
@@ -74,23 +74,17 @@ var dayCodec = store.Codec[dayCount]{
 	Encode: func(b []byte, c dayCount) []byte {
 		b = append(b, dayCountVersion)
 		for _, p := range c.numbers() {
-			b = binary.AppendUvarint(b, *p)
+			b = wire.AppendUint(b, *p)
 		}
 		return b
 	},
 	Decode: func(b []byte) (c dayCount, err error) {
-		if len(b) == 0 || b[0] != dayCountVersion {
-			return c, errDayCount
-		}
-		b = b[1:]
+		r := wire.NewReader(b)
+		r.Version(dayCountVersion)
 		for _, p := range c.numbers() {
-			v, n := binary.Uvarint(b)
-			if n <= 0 {
-				return dayCount{}, errDayCount
-			}
-			*p, b = v, b[n:]
+			*p = r.Uint()
 		}
-		if len(b) > 0 {
+		if !r.Done() {
 			return dayCount{}, errDayCount
 		}
 		return c, nil

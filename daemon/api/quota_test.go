@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -280,6 +281,9 @@ func TestDayCodec(t *testing.T) {
 	b := dayCodec.Encode(nil, c)
 	if got, err := dayCodec.Decode(b); err != nil || got != c {
 		t.Errorf("Decode(Encode(c)) = %+v, %v, want %+v", got, err, c)
+	}
+	if got, want := hex.EncodeToString(b), "0101020307040805098080808080200a"; got != want {
+		t.Errorf("Encode(c) = %s, want %s as ever", got, want)
 	}
 	for _, bad := range [][]byte{nil, {}, {2}, b[:len(b)-1], append(slices.Clone(b), 0)} {
 		if _, err := dayCodec.Decode(bad); err == nil {

@@ -1,9 +1,9 @@
 package bulk
 
 import (
-	"encoding/binary"
-
 	"github.com/klauspost/compress/s2"
+
+	"github.com/verimails/verimaild/internal/wire"
 )
 
 // A block is the outcomes of one commit, packed together: by themselves they would take ten times the room and the work
@@ -25,11 +25,9 @@ const (
 
 // encodeBlock appends b to dst.
 func encodeBlock(dst []byte, b block) []byte {
-	raw := binary.AppendUvarint(nil, uint64(len(b.rows)))
+	raw := wire.AppendCount(nil, len(b.rows))
 	for _, p := range b.rows {
-		raw = binary.AppendUvarint(raw, p.row)
-		raw = binary.AppendUvarint(raw, uint64(len(p.outcome)))
-		raw = append(raw, p.outcome...)
+		raw = wire.AppendText(wire.AppendUint(raw, p.row), p.outcome)
 	}
 	return append(append(dst, blockVersion), s2.Encode(nil, raw)...)
 }
@@ -46,17 +44,17 @@ func decodeBlock(b []byte) (block, error) {
 	if err != nil {
 		return block{}, errDecode
 	}
-	d := decoder{b: raw}
-	n := d.below(uint64(len(raw)) + 1) // Each takes more than a byte.
+	r := wire.NewReader(raw)
+	n := r.UpTo(uint64(len(raw))) // Each takes more than a byte.
 	out := block{rows: make([]packed, 0, min(n, maxChanges))}
 	for range n {
-		p := packed{row: d.uint(), outcome: d.bytes()}
-		if d.bad {
+		p := packed{row: r.Uint(), outcome: r.Bytes()}
+		if r.Failed() {
 			return block{}, errDecode
 		}
 		out.rows = append(out.rows, p)
 	}
-	if d.bad || len(d.b) > 0 {
+	if !r.Done() {
 		return block{}, errDecode
 	}
 	return out, nil

@@ -8,6 +8,8 @@ import (
 	"io"
 	"iter"
 	"os"
+
+	"github.com/verimails/verimaild/internal/wire"
 )
 
 // An order is a prepared job's files, open for reading. It is safe for concurrent use.
@@ -89,9 +91,13 @@ func (o *order) question(offset uint64) (question, int, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return question{}, 0, errors.Join(errDamaged, err)
 		}
-		q, size, err := readQuestion(b[:n], o.sizes.Rows)
-		if err == nil || len(b) == len(most) {
-			return q, size, err
+		r := wire.NewReader(b[:n])
+		q := readQuestion(&r, o.sizes.Rows)
+		switch {
+		case !r.Failed():
+			return q, n - len(r.Rest()), nil
+		case len(b) == len(most):
+			return question{}, 0, errDamaged
 		}
 		b = most[:]
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/verimails/verimaild/internal/wire"
 )
 
 // rowsOf is a list of addresses; what begins with "!" is a row that could not be read.
@@ -241,13 +243,14 @@ func TestDamagedOrder(t *testing.T) {
 func FuzzReadQuestion(f *testing.F) {
 	f.Add((&question{row: 1, rows: 2, text: "ada@a.test"}).append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		q, n, err := readQuestion(b, 1<<40)
-		if err != nil {
+		r := wire.NewReader(b)
+		q := readQuestion(&r, 1<<40)
+		if r.Failed() {
 			return
 		}
-		again, _, err := readQuestion(q.append(nil), 1<<40)
-		if n > len(b) || err != nil || again != q {
-			t.Errorf("readQuestion(%x) = %+v, %d; again %+v, %v", b, q, n, again, err)
+		r = wire.NewReader(q.append(nil))
+		if again := readQuestion(&r, 1<<40); !r.Done() || again != q {
+			t.Errorf("readQuestion(%x) = %+v; again %+v, with %x left", b, q, again, r.Rest())
 		}
 	})
 }

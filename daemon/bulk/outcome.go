@@ -1,10 +1,11 @@
 package bulk
 
 import (
-	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 
+	"github.com/verimails/verimaild/internal/wire"
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
@@ -80,15 +81,14 @@ const outcomeVersion = 1
 // encodeOutcome appends o to dst.
 func encodeOutcome(dst []byte, o Outcome) []byte {
 	dst = append(dst, outcomeVersion)
-	dst = binary.AppendUvarint(dst, uint64(o.domain))
-	dst = binary.AppendUvarint(dst, uint64(o.rows))
-	dst = binary.AppendUvarint(dst, packFlags(&o.Flags))
-	dst = binary.AppendUvarint(dst, uint64(max(o.Code, 0)))
+	dst = wire.AppendUint(dst, uint64(o.domain))
+	dst = wire.AppendUint(dst, uint64(o.rows))
+	dst = wire.AppendUint(dst, packFlags(&o.Flags))
+	dst = wire.AppendCount(dst, o.Code)
 	dst = appendTime(dst, o.CheckedAt)
 	dst = appendTime(dst, o.RetryAt)
 	for _, s := range o.strings() {
-		dst = binary.AppendUvarint(dst, uint64(len(*s)))
-		dst = append(dst, *s...)
+		dst = wire.AppendText(dst, *s)
 	}
 	return dst
 }
@@ -102,18 +102,16 @@ var errDecode = errors.New("bulk: not a record of this version")
 
 // decodeOutcome reads what encodeOutcome wrote, and refuses all else.
 func decodeOutcome(b []byte) (Outcome, error) {
-	d := decoder{b: b}
-	if d.byte() != outcomeVersion {
-		return Outcome{}, errDecode
-	}
-	o := Outcome{domain: uint32(d.below(1 << 32)), rows: uint32(d.below(1 << 32))}
-	flags := d.uint()
-	o.Code = int(d.below(1000))
-	o.CheckedAt, o.RetryAt = d.time(), d.time()
+	r := wire.NewReader(b)
+	r.Version(outcomeVersion)
+	o := Outcome{domain: uint32(r.UpTo(math.MaxUint32)), rows: uint32(r.UpTo(math.MaxUint32))}
+	flags := r.Uint()
+	o.Code = int(r.UpTo(999))
+	o.CheckedAt, o.RetryAt = readTime(&r), readTime(&r)
 	for _, s := range o.strings() {
-		*s = d.text()
+		*s = r.Text()
 	}
-	if d.bad || len(d.b) > 0 || !unpackFlags(flags, &o.Flags) {
+	if !r.Done() || !unpackFlags(flags, &o.Flags) {
 		return Outcome{}, errDecode
 	}
 	if _, err := verdict.ParseReason(string(o.Reason)); err != nil {
@@ -153,63 +151,14 @@ func appendTime(dst []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(dst, 0)
 	}
-	return binary.AppendUvarint(dst, uint64(max(t.UnixMilli(), 1)))
+	return wire.AppendUint(dst, uint64(max(t.UnixMilli(), 1)))
 }
 
-// A decoder takes values off b; bad says that one was not there.
-type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) byte() byte {
-	if len(d.b) == 0 {
-		d.bad = true
-		return 0
-	}
-	c := d.b[0]
-	d.b = d.b[1:]
-	return c
-}
-
-func (d *decoder) uint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad = true
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-// below takes a number that must be less than limit.
-func (d *decoder) below(limit uint64) uint64 {
-	v := d.uint()
-	if v >= limit {
-		d.bad = true
-		return 0
-	}
-	return v
-}
-
-func (d *decoder) time() time.Time {
-	ms := d.below(1 << 53)
+// readTime reads what appendTime appended.
+func readTime(r *wire.Reader) time.Time {
+	ms := r.UpTo(1<<53 - 1)
 	if ms == 0 {
 		return time.Time{}
 	}
 	return time.UnixMilli(int64(ms)).UTC()
 }
-
-// bytes takes some bytes with their length before them, without copying them.
-func (d *decoder) bytes() []byte {
-	n := d.below(1 << 20)
-	if n > uint64(len(d.b)) {
-		d.bad = true
-		return nil
-	}
-	b := d.b[:n:n]
-	d.b = d.b[n:]
-	return b
-}
-
-func (d *decoder) text() string { return string(d.bytes()) }

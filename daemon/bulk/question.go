@@ -3,6 +3,9 @@ package bulk
 import (
 	"encoding/binary"
 	"errors"
+	"math"
+
+	"github.com/verimails/verimaild/internal/wire"
 )
 
 // A question is an address to ask about, once for all rows that have it.
@@ -58,26 +61,21 @@ const maxAsked = 1500
 
 func (q *question) append(dst []byte) []byte {
 	dst = append(dst, byte(q.kind))
-	dst = binary.AppendUvarint(dst, q.row)
-	dst = binary.AppendUvarint(dst, uint64(q.rows))
-	dst = binary.AppendUvarint(dst, uint64(len(q.text)))
-	return append(dst, q.text...)
+	dst = wire.AppendUint(dst, q.row)
+	dst = wire.AppendUint(dst, uint64(q.rows))
+	return wire.AppendText(dst, q.text)
 }
 
 // errDamaged is wrapped by errors about a job's derived files.
 var errDamaged = errors.New("bulk: the job's order is damaged")
 
-// readQuestion reads the question that b begins with, and how long it is. Rows go up to lastRow.
-func readQuestion(b []byte, lastRow uint64) (q question, n int, err error) {
-	d := decoder{b: b}
-	q.kind = kind(d.byte())
-	q.row = d.uint()
-	q.rows = uint32(d.below(1 << 32))
-	q.text = d.text()
-	if d.bad || q.kind >= kinds || q.row == 0 || q.row > lastRow || q.rows == 0 {
-		return q, 0, errDamaged
+// readQuestion reads what append appended. Rows go up to lastRow.
+func readQuestion(r *wire.Reader, lastRow uint64) question {
+	q := question{kind: kind(r.Byte()), row: r.UpTo(lastRow), rows: uint32(r.UpTo(math.MaxUint32)), text: r.Text()}
+	if q.kind >= kinds || q.row == 0 || q.rows == 0 {
+		r.Fail()
 	}
-	return q, len(b) - len(d.b), nil
+	return q
 }
 
 func (d domain) append(dst []byte) []byte {

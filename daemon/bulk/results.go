@@ -65,14 +65,14 @@ func writeRows(ctx context.Context, in *table.Reader, mine func(uint64) bool, an
 		if err != nil {
 			return err
 		}
-		if err := out.Write(row, wire(o)); err != nil {
+		if err := out.Write(row, shown(o)); err != nil {
 			return err
 		}
 	}
 }
 
-// wire is an outcome as lists show it; nil has no answer yet.
-func wire(o *Outcome) table.Outcome {
+// shown is an outcome as lists show it; nil has no answer yet.
+func shown(o *Outcome) table.Outcome {
 	if o == nil {
 		return table.Outcome{}
 	}

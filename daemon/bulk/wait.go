@@ -2,7 +2,10 @@ package bulk
 
 import (
 	"encoding/binary"
+	"math"
 	"time"
+
+	"github.com/verimails/verimaild/internal/wire"
 )
 
 // A wait is a question that was put off, and is asked again.
@@ -19,29 +22,21 @@ type wait struct {
 func encodeWait(dst []byte, w wait) []byte {
 	dst = append(dst, outcomeVersion)
 	dst = w.question.append(dst)
-	dst = binary.AppendUvarint(dst, uint64(w.domain))
+	dst = wire.AppendUint(dst, uint64(w.domain))
 	dst = appendTime(dst, w.first)
-	dst = binary.AppendUvarint(dst, uint64(max(w.tries, 0)))
+	dst = wire.AppendCount(dst, w.tries)
 	return encodeOutcome(dst, w.outcome)
 }
 
 // decodeWait reads what encodeWait wrote.
 func decodeWait(b []byte) (w wait, err error) {
-	if len(b) == 0 || b[0] != outcomeVersion {
-		return w, errDecode
-	}
-	n := 0
-	if w.question, n, err = readQuestion(b[1:], maxRows); err != nil {
-		return w, errDecode
-	}
-	d := decoder{b: b[1+n:]}
-	w.domain = uint32(d.below(1 << 32))
-	w.first = d.time()
-	w.tries = int(d.below(1 << 31))
-	if d.bad {
-		return w, errDecode
-	}
-	w.outcome, err = decodeOutcome(d.b)
+	r := wire.NewReader(b)
+	r.Version(outcomeVersion)
+	w.question = readQuestion(&r, maxRows)
+	w.domain = uint32(r.UpTo(math.MaxUint32))
+	w.first = readTime(&r)
+	w.tries = int(r.UpTo(math.MaxInt32))
+	w.outcome, err = decodeOutcome(r.Rest()) // After a failure, that is nothing.
 	return w, err
 }
 
