@@ -40,6 +40,7 @@ func (r *redactor) redact(s string) string {
 		return s
 	}
 	var out strings.Builder
+	out.Grow(len(s) + 8)
 	for {
 		at := strings.IndexByte(s, '@')
 		if at < 0 {

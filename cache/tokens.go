@@ -85,7 +85,7 @@ func (t Token) valid(p *place) bool {
 // record belongs to a slot by its name's hash, the slot counts its writes, and whoever finds the count changed after
 // reading begins again.
 
-const slotCount = 1024
+const slotCount = 16384 // More than writes wait: what waits in a slot keeps what is read there out of memory.
 
 type slots [slotCount]slot
 

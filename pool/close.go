@@ -34,6 +34,7 @@ func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
 	p.halt()
 	p.mu.Unlock()
+	p.crew.Wait()
 	p.wg.Wait()
 	p.lastOnce.Do(func() { err = errors.Join(err, p.last(context.WithoutCancel(ctx))) })
 	return err

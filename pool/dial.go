@@ -23,7 +23,8 @@ const (
 // tcpDialer connects over TCP. The guard looks at the address once more at the moment of connecting.
 func tcpDialer(guard *netguard.Guard) func(context.Context, netip.Addr, netip.AddrPort) (net.Conn, error) {
 	return func(ctx context.Context, laddr netip.Addr, raddr netip.AddrPort) (net.Conn, error) {
-		d := net.Dialer{Control: guard.Control}
+		// Sessions end by times of their own, long before the system would find out that nobody is there.
+		d := net.Dialer{Control: guard.Control, KeepAlive: -1}
 		return d.DialTCP(ctx, "tcp", netip.AddrPortFrom(laddr, 0), raddr)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/verimails/verimaild/internal/crew"
 	"github.com/verimails/verimaild/internal/netguard"
 	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/pool/budget"
@@ -73,6 +74,7 @@ type Pool struct {
 	log     *zap.Logger
 	started time.Time // What instants are counted from, but for the history before it.
 	wg      sync.WaitGroup
+	crew    crew.Crew               // Sessions.
 	abort   context.CancelCauseFunc // Ends every session; set by Start.
 
 	lastOnce sync.Once // Guards what is written down at the end.
@@ -169,7 +171,7 @@ func (p *Pool) Start(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ctx, p.abort = context.WithCancelCause(ctx)
-	p.spawn = func(s *session) { p.wg.Go(func() { s.drive(ctx) }) }
+	p.spawn = func(s *session) { p.crew.Go(func() { s.drive(ctx) }) }
 	p.wg.Go(func() { p.wakeUp(ctx) })
 	p.wg.Go(func() { p.keep(ctx) })
 	if p.scribe != nil {

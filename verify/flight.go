@@ -145,10 +145,10 @@ func (v *Verifier) launch(ctx context.Context, key flightKey, r run, deadline ti
 	}
 	v.flights[key] = f
 	v.crew.Go(func() {
-		bounded, stop := context.WithTimeout(ctx, flightBound)
-		defer stop()
-		defer cancel(nil)
-		f.answer = r.answer(bounded)
+		bound := time.AfterFunc(flightBound, func() { cancel(context.DeadlineExceeded) })
+		f.answer = r.answer(ctx)
+		bound.Stop()
+		cancel(nil)
 		v.mu.Lock()
 		v.forget(f)
 		v.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -90,13 +91,16 @@ func interruptOn(ctx context.Context, conn net.Conn) func() {
 	}
 }
 
+var udpBuffers = sync.Pool{New: func() any { return new([udpBuffer]byte) }}
+
 func (qy query) overUDP(conn net.Conn) (*dns.Msg, error) {
 	if _, err := conn.Write(qy.wire); err != nil {
 		return nil, err
 	}
-	buf := make([]byte, udpBuffer)
+	buf, _ := udpBuffers.Get().(*[udpBuffer]byte)
+	defer udpBuffers.Put(buf) // A message that was read keeps nothing of it.
 	for range maxStrays {
-		n, err := conn.Read(buf)
+		n, err := conn.Read(buf[:])
 		if err != nil {
 			return nil, err
 		}
