@@ -8,6 +8,7 @@ import (
 
 	"github.com/verimails/verimaild/config"
 	"github.com/verimails/verimaild/daemon/bulk"
+	"github.com/verimails/verimaild/pool"
 )
 
 // buildJobs reads the jobs that there are. What they ask is charged to their applications. A sandbox keeps its jobs in a
@@ -23,7 +24,7 @@ func (d *Daemon) buildJobs() error {
 	}
 	jobs, err := bulk.New(bulk.Options{
 		Dir: dir, Store: d.stores.State(), Verifier: d.accounts.Meter(d.answers), Settings: bulkSettings(d.cfg),
-		Guard: d.guard, Logger: d.log.Named("bulk"),
+		Budgets: budgets{d}, Guard: d.guard, Logger: d.log.Named("bulk"),
 	})
 	if err != nil {
 		return err
@@ -35,4 +36,18 @@ func (d *Daemon) buildJobs() error {
 
 func bulkSettings(cfg *config.Config) bulk.Settings {
 	return bulk.Settings{Window: cfg.Bulk.Window, Patience: cfg.Bulk.Patience, Retention: cfg.Bulk.Retention}
+}
+
+// budgets are those of the pool that there is at the moment.
+type budgets struct{ d *Daemon }
+
+// Outlook is that of the pool; false without one.
+func (b budgets) Outlook(q pool.Prospect) (pool.Outlook, bool) {
+	b.d.mu.Lock()
+	p := b.d.pool
+	b.d.mu.Unlock()
+	if p == nil {
+		return pool.Outlook{}, false
+	}
+	return p.Outlook(q)
 }

@@ -87,9 +87,11 @@ type JobProgress struct {
 	NextRetryAt time.Time `json:"next_retry_at"` // When the first row that was put off is asked about again; null if there is none.
 }
 
-// A JobHold is rows that wait for one site.
+// A JobHold is rows that wait for one site, or for all sites of one provider.
 type JobHold struct {
-	Site   string    `json:"site"` // The provider, or one of the mail hosts.
+	Site   string    `json:"site"`   // The provider, or one of the mail hosts.
+	Source string    `json:"source"` // The source that is to ask; "" if that is not known.
+	Limit  string    `json:"limit"`  // What holds most of them back, such as "refusals_per_hour"; "" if that is not known.
 	Rows   int64     `json:"rows"`
 	Until  time.Time `json:"until"` // When it is tried again.
 	Reason string    `json:"reason"`

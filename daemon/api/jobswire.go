@@ -75,7 +75,7 @@ func wireLive(l *bulk.Live) apitype.JobProgress {
 	}
 	for _, h := range l.Standing {
 		out.Holds = append(out.Holds, apitype.JobHold{
-			Site: h.Site, Rows: h.Rows, Until: ceilSecond(h.Until).UTC(), Reason: string(h.Reason), Why: h.Why,
+			Site: h.Site, Source: h.Source, Limit: string(h.Limit), Rows: h.Rows, Until: ceilSecond(h.Until).UTC(), Reason: string(h.Reason), Why: h.Why,
 		})
 	}
 	return out

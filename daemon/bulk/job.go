@@ -118,7 +118,10 @@ func (t Tally) Total() int64 { return t[0] + t[1] + t[2] + t[3] }
 // add counts an outcome for the rows that have it.
 func (c *Counts) add(q *question, o *Outcome) {
 	if c.Reasons == nil {
-		c.Reasons, c.Providers = map[verdict.Reason]int64{}, map[string]Tally{}
+		c.Reasons = map[verdict.Reason]int64{}
+	}
+	if c.Providers == nil {
+		c.Providers = map[string]Tally{}
 	}
 	n := int64(q.rows)
 	c.Done += n

@@ -51,6 +51,7 @@ type Options struct {
 	Dir      string       // Of the jobs' files. It is made, with mode 0700, if it does not exist.
 	Store    *store.Store // The durable one.
 	Verifier Verifier
+	Budgets  Budgets // nil knows of none: estimates then go by the limits of a site that nothing is known about.
 
 	Settings Settings
 	Guard    *netguard.Guard // Which addresses webhooks may be sent to. nil means public ones.
@@ -73,6 +74,7 @@ type Jobs struct {
 	dir      string
 	records  *records
 	verifier Verifier
+	budgets  Budgets // May be nil.
 	guard    *netguard.Guard
 	log      *zap.Logger
 	now      func() time.Time
@@ -110,7 +112,7 @@ func New(opts Options) (*Jobs, error) {
 func reopen(opts Options, records *records) (*Jobs, error) {
 	js := &Jobs{
 		records: records,
-		dir:     opts.Dir, verifier: opts.Verifier, guard: opts.Guard, log: opts.Logger, now: opts.Now, free: opts.Free,
+		dir:     opts.Dir, verifier: opts.Verifier, budgets: opts.Budgets, guard: opts.Guard, log: opts.Logger, now: opts.Now, free: opts.Free,
 		sorting: make(chan struct{}, 1), drained: make(chan struct{}), cut: make(chan struct{}), jobs: map[string]*job{},
 	}
 	if js.log == nil {

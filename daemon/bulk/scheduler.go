@@ -1,9 +1,7 @@
 package bulk
 
 import (
-	"cmp"
 	"container/heap"
-	"slices"
 	"time"
 )
 
@@ -47,7 +45,7 @@ func (s *scheduler) take(now time.Time) (item, bool, error) {
 		if l.parked || l.asked >= s.bound(l) {
 			continue // done puts it back.
 		}
-		it, ok, err := l.next(s.order, s.taken)
+		it, ok, err := s.nextOf(l)
 		if err != nil {
 			return item{}, false, err
 		}
@@ -62,6 +60,16 @@ func (s *scheduler) take(now time.Time) (item, bool, error) {
 		s.again(l)
 		return it, true, nil
 	}
+}
+
+// nextOf is the lane's next item; false at its end.
+func (s *scheduler) nextOf(l *lane) (item, bool, error) {
+	before := l.open
+	it, ok, err := l.next(s.order, s.taken)
+	if l.site != nil {
+		l.site.inside += l.open - before
+	}
+	return it, ok, err
 }
 
 // refill closes a lane that has come to its end, and opens others in its place.
@@ -133,6 +141,7 @@ func (s *scheduler) leave(l *lane, now time.Time) {
 	}
 	l.site = nil
 	st.trying--
+	st.inside -= l.open
 	s.tend(st, now)
 }
 
@@ -158,6 +167,7 @@ func (s *scheduler) done(it *item, now time.Time) {
 	l.open -= int64(it.question.rows)
 	if st := l.site; st != nil {
 		st.passed += int64(it.question.rows)
+		st.inside -= int64(it.question.rows)
 		if !now.Before(st.until) {
 			s.release(st, 1)
 		}
@@ -178,6 +188,7 @@ func (s *scheduler) park(it *item, key siteKey, why Outcome, until, now time.Tim
 		s.leave(l, now)
 		l.site = st
 		st.trying++
+		st.inside += l.open
 	}
 	st.why = why
 	if until.After(st.until) {
@@ -220,6 +231,7 @@ func (s *scheduler) release(st *site, n int) {
 		p := st.queue[0]
 		st.queue = st.queue[1:]
 		st.open -= p.open
+		st.inside += p.open
 		st.trying++
 		s.admit(&lane{index: p.index, slow: p.slow, at: p.at, far: p.far, open: p.open, site: st}, p.at.left)
 	}
@@ -241,20 +253,6 @@ func (s *scheduler) finished() bool {
 // idle reports whether nothing can be taken before a site's time has come.
 func (s *scheduler) idle() bool {
 	return s.queue.len() == 0 && (s.open >= s.most || uint64(s.next) >= s.order.sizes.Domains)
-}
-
-// standing is the sites that rows wait for, those with the most rows first.
-func (s *scheduler) standing(most int) []*site {
-	var out []*site
-	for _, st := range s.sites {
-		if st.open > 0 {
-			out = append(out, st)
-		}
-	}
-	slices.SortFunc(out, func(a, b *site) int {
-		return cmp.Or(cmp.Compare(b.open, a.open), cmp.Compare(a.key.name, b.key.name))
-	})
-	return out[:min(most, len(out))]
 }
 
 // told is what the parked domains were told, by domain.

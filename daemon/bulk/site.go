@@ -19,15 +19,22 @@ type site struct {
 	queue  []parkedLane // Who was first is let in first.
 	open   int64        // Rows that they have.
 	trying int          // Lanes that were let in and have not ended.
+	inside int64        // Rows that these still have.
 	passed int64        // Rows answered since the site was first told to wait.
 	since  time.Time    // When that was.
 	at     int          // In the heap; -1 if it is not there.
 }
 
-// A siteKey tells sites apart: by provider, or else by mail hosts, or else by domain.
+// rows is the site's rows, waiting or let in again.
+func (st *site) rows() int64 { return st.open + st.inside }
+
+// A siteKey tells sites apart: by mail hosts and the source that is to ask them, or else by domain.
 type siteKey struct {
-	hash uint64
-	name string // For people.
+	hash   uint64
+	name   string // For people: the provider, or a mail host.
+	source string // "" if it is not known.
+	hosts  string // The mail hosts, sorted, with blanks between them; "" if there are none.
+	domain string // One of those that are there.
 }
 
 // siteOf is the site that an answer is about.
@@ -37,7 +44,8 @@ func siteOf(a *verdict.Answer) siteKey {
 		names[i] = mx.Host
 	}
 	slices.Sort(names)
-	key := siteKey{xxhash.Sum64String(strings.Join(names, " ")), a.Domain}
+	key := siteKey{hosts: strings.Join(names, " "), name: a.Domain, source: sourceOf(a), domain: a.Domain}
+	key.hash = xxhash.Sum64String(key.source + "\x00" + key.hosts)
 	if len(a.MX) > 0 {
 		key.name = a.MX[0].Host
 	} else {
@@ -47,6 +55,16 @@ func siteOf(a *verdict.Answer) siteKey {
 		key.name = a.Provider
 	}
 	return key
+}
+
+// sourceOf is the source that asked, or was to ask, about the address itself; "" if there was none.
+func sourceOf(a *verdict.Answer) string {
+	for i := len(a.Evidence) - 1; i >= 0; i-- {
+		if e := &a.Evidence[i]; !e.Control && e.Source != "" {
+			return e.Source
+		}
+	}
+	return ""
 }
 
 // letIn is how many lanes of a site try at a time whether it takes rows again. Each answer lets one more in.

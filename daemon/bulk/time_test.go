@@ -2,11 +2,14 @@ package bulk
 
 import (
 	"errors"
+	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/verimails/verimaild/pool"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/verdict"
 )
@@ -235,3 +238,59 @@ func TestSortingWaitsForRoom(t *testing.T) {
 
 // start2000 is when every bubble begins.
 var start2000 = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// A fixedBudgets foretells what its test says, and remembers what it was asked.
+type fixedBudgets struct {
+	mu    sync.Mutex
+	asked pool.Prospect
+	look  pool.Outlook
+}
+
+func (b *fixedBudgets) Outlook(q pool.Prospect) (pool.Outlook, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked = q
+	return b.look, true
+}
+
+// TestEstimateByBudgets: what a job still takes is what the budgets say of its rows, all of a provider's together, whether
+// they wait or were let in again; and the job says whose budget it is.
+func TestEstimateByBudgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := time.Now().Add(10 * time.Minute)
+		s := &script{}
+		s.reply = func(req verify.Request, n int) (*verdict.Answer, error) {
+			a := answer(req.Email, verdict.MailboxAccepted)
+			a.Provider, a.MX = "microsoft_365", []verdict.MX{{Host: "mx." + a.Domain}}
+			if req.Email[0] == 'b' && n < 3 {
+				a.Reason, a.RetryAt = verdict.BudgetExhausted, open
+				a.Evidence = []verdict.Evidence{{Stage: "connect", Source: "a", Text: "the allowance is spent"}}
+			}
+			return a, nil
+		}
+		b := &fixedBudgets{look: pool.Outlook{Source: "a", Limit: pool.LimitRefusals, Takes: 5 * time.Hour}}
+		r := newRig(t, s, func(o *Options) { o.Budgets = b })
+		id := r.create(Spec{}, "a1@a.test\na2@a.test\nb1@b.test\nb2@b.test\nb3@b.test\nb4@c.test\n").ID
+		info := r.await(id, "all others done", func(i *Info) bool { return i.Counts.Done == 2 && i.Live.Waiting == 4 })
+		if len(info.Live.Standing) != 1 || info.Live.Sites != 1 {
+			t.Fatalf("standing = %+v, want both domains as one", info.Live.Standing)
+		}
+		if h := info.Live.Standing[0]; h.Site != "microsoft_365" || h.Source != "a" || h.Limit != pool.LimitRefusals || h.Rows != 4 {
+			t.Errorf("standing = %+v, want 4 rows for the refusals that source a may still get at microsoft_365", h)
+		}
+		if left := info.Live.Left; left.Duration != 5*time.Hour {
+			t.Errorf("left = %+v, want what the budgets say", left)
+		}
+		want := pool.Prospect{Source: "a", Hosts: []string{"mx.b.test"}, Domain: "b.test", Recipients: 3, Provider: 4}
+		b.mu.Lock()
+		got := b.asked
+		b.mu.Unlock()
+		got.Dead = 0
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("the budgets were asked for %+v, want %+v", got, want)
+		}
+		if done := r.finished(id); done.Counts.Done != 6 {
+			t.Errorf("%d rows done, want 6", done.Counts.Done)
+		}
+	})
+}

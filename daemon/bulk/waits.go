@@ -12,6 +12,7 @@ type waits struct {
 	id      string
 	count   int64               // Rows in the store.
 	next    time.Time           // No row that is not busy is due before; zero if there is none.
+	last    time.Time           // No row was ever due after.
 	ready   []*wait             // Read, and not taken yet.
 	busy    map[uint64]struct{} // Ready or in flight, by row. They stay in the store until their outcome is there.
 }
@@ -28,6 +29,9 @@ func (w *waits) due(now time.Time) bool {
 func (w *waits) added(due time.Time) {
 	if w.next.IsZero() || due.Before(w.next) {
 		w.next = due
+	}
+	if due.After(w.last) {
+		w.last = due
 	}
 }
 

@@ -155,11 +155,40 @@ func progressLine(j *apitype.Job) string {
 
 // holdLine says what rows wait for.
 func holdLine(h *apitype.JobHold) string {
-	what := strings.ReplaceAll(h.Reason, "_", " ")
-	if h.Reason == "budget_exhausted" {
-		what = "budget"
+	from := ""
+	if h.Source != "" {
+		from = " on source " + printable(h.Source)
 	}
-	return fmt.Sprintf("%s wait for %s (%s) until %s", grouped(h.Rows), printable(h.Site), what, h.Until.Local().Format("15:04:05"))
+	rows := counted(h.Rows, "row waits", "rows wait")
+	return fmt.Sprintf("%s for %s%s until %s", rows, holdWords(h), from, untilWhen(h.Until.Local(), time.Now()))
+}
+
+// limitWords says what each limit is to somebody who waits for it.
+var limitWords = map[string]string{
+	"refusals_per_hour": "hourly budget", "probes_per_minute": "pace", "refusal_ratio": "pace (many are dead there)",
+	"sessions_per_hour": "hourly sessions", "dial_interval": "pace", "probes_per_day": "daily warm-up allowance",
+	"breaker": "cool-down after a refusal",
+}
+
+// holdWords is what is waited for.
+func holdWords(h *apitype.JobHold) string {
+	site := printable(h.Site)
+	switch words := limitWords[h.Limit]; {
+	case words != "":
+		return site + "'s " + words
+	case h.Reason == "budget_exhausted":
+		return site + "'s budget"
+	default:
+		return fmt.Sprintf("%s (%s)", site, strings.ReplaceAll(h.Reason, "_", " "))
+	}
+}
+
+// untilWhen is a time as short as it can be told.
+func untilWhen(t, now time.Time) string {
+	if t.Sub(now) > 20*time.Hour {
+		return t.Format("2 Jan 15:04")
+	}
+	return t.Format("15:04:05")
 }
 
 func rate(r float64) string {
