@@ -61,7 +61,11 @@ func readSection(m *dns.Msg, q dns.Question, server string) (section, error) {
 	if s.settled {
 		s.ttl = min(s.ttl, negative)
 	}
-	if s.hops == 0 && !s.nx && !known && isReferral(m) {
+	switch {
+	case s.hops > 0 || known || m.Authoritative:
+	case !m.RecursionAvailable:
+		return section{}, errors.New("nothing, from a server that neither recurses nor is authoritative")
+	case !s.nx && isReferral(m):
 		return section{}, errors.New("a referral instead of an answer: not a recursive server")
 	}
 	return s, nil
@@ -132,9 +136,6 @@ func negativeTTL(ns []dns.RR, name string) (ttl time.Duration, known bool) {
 // isReferral says whether m, which has no SOA, sends us to other servers, RFC 2308 §2.2: from a server that does not
 // recurse it must not be taken for "no data".
 func isReferral(m *dns.Msg) bool {
-	if m.Authoritative {
-		return false
-	}
 	for _, rr := range m.Ns {
 		if rr.Header().Rrtype == dns.TypeNS {
 			return true

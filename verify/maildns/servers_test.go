@@ -280,3 +280,36 @@ func TestLameNXDOMAIN(t *testing.T) {
 		t.Errorf("the target's MX was asked for %d times, want 1", n)
 	}
 }
+
+// TestEmptyAnswerOfAStranger has a server that says nothing about a domain that has mail hosts, as one does that neither
+// recurses nor has the zone. Only a server that can know may say that there is nothing.
+func TestEmptyAnswerOfAStranger(t *testing.T) {
+	for _, row := range []struct {
+		name                     string
+		recursive, authoritative bool
+		nx                       bool
+		want                     maildns.Status
+	}{
+		{name: "neither recursive nor authoritative", want: maildns.Failure},
+		{name: "the same, and NXDOMAIN", nx: true, want: maildns.Failure},
+		{name: "recursive", recursive: true, want: maildns.NoMailHost},
+		{name: "authoritative", authoritative: true, want: maildns.NoMailHost},
+		{name: "recursive, and NXDOMAIN", recursive: true, nx: true, want: maildns.DomainNotFound},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			z := newZone(t, world)
+			z.special = func(_ dns.Question, _, _ bool, m *dns.Msg) *dns.Msg {
+				m.Answer, m.Ns, m.Rcode = nil, nil, dns.RcodeSuccess
+				m.RecursionAvailable, m.Authoritative = row.recursive, row.authoritative
+				if row.nx {
+					m.Rcode = dns.RcodeNameError
+				}
+				return m
+			}
+			r := newResolver(t, maildns.Options{Servers: []string{z.serve(t)}})
+			if m := lookup(t, r, "plain.example"); m.Status != row.want {
+				t.Errorf("Lookup = %s (%s), want %s", m.Status, m.Detail, row.want)
+			}
+		})
+	}
+}
