@@ -45,7 +45,7 @@ var debian = archive{files: make(map[string]debFile), trees: make(map[string]str
 // allPackages are those of every server here, so that apt-get is asked once about all.
 var allPackages = [][]string{
 	postfixPackages, postgreyPackages, eximPackages, opensmtpdPackages, sendmailPackages, courierPackages, nsdPackages,
-	unboundPackages,
+	unboundPackages, nodePackages,
 }
 
 // unpack unpacks the packages, without their maintainers' scripts, into root.
@@ -84,7 +84,7 @@ func (a *archive) file(t testing.TB, name string) debFile {
 	t.Helper()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if f, ok := a.files[name]; ok {
+	if f, ok := a.files[strings.SplitN(name, "/", 2)[0]]; ok {
 		return f
 	}
 	names := slices.Concat(allPackages...)
@@ -94,7 +94,8 @@ func (a *archive) file(t testing.TB, name string) debFile {
 		name, _, _ := strings.Cut(f.name, "_")
 		a.files[name] = f
 	}
-	f, ok := a.files[name]
+	plain, _, _ := strings.Cut(name, "/") // Without the release to take it from.
+	f, ok := a.files[plain]
 	if !ok {
 		t.Fatalf("%s is not among the packages of allPackages", name)
 	}
