@@ -26,7 +26,7 @@ func TestRecordsOnDisk(t *testing.T) {
 	onDisk(t, "outcome", outcome, o, encodeOutcome, decodeOutcome)
 	onDisk(t, "wait", "0101808040030a61646140612e746573740795dec1a28c3404"+outcome, wait{
 		question: question{kind: notAddress, row: 1 << 20, rows: 3, text: "ada@a.test"}, domain: 7,
-		first: time.UnixMilli(1_790_000_000_789).UTC(), tries: 4, outcome: o,
+		first: time.UnixMilli(1_790_000_000_789).UTC(), failures: 4, outcome: o,
 	}, encodeWait, decodeWait)
 	onDisk(t, "block", "010c2c020705666972737480804000",
 		block{[]packed{{7, []byte("first")}, {1 << 20, []byte{}}}}, encodeBlock, decodeBlock)

@@ -217,13 +217,16 @@ func (r *runner) take(res *result) {
 		return
 	}
 	o := outcomeOf(res.answer)
-	first := now
+	first, failures := now, 0
 	if it.wait != nil {
-		first = it.wait.first
+		first, failures = it.wait.first, it.wait.failures
 	}
-	switch rule(&o, first, r.job.patience()) {
+	switch what, due := rule(&o, first, now, failures, r.job.patience()); what {
 	case putOff:
-		r.putOff(it, wait{first: first, outcome: o, due: o.RetryAt})
+		if passing[o.Reason] {
+			failures++
+		}
+		r.putOff(it, wait{first: first, failures: failures, outcome: o, due: due})
 	case notYet:
 		r.notYet(it, siteOf(res.answer), o, now)
 		return
@@ -297,7 +300,6 @@ func (r *runner) notYet(it item, key siteKey, o Outcome, now time.Time) {
 func (r *runner) putOff(it item, w wait) {
 	w.question, w.domain = it.question, it.domain()
 	w.outcome.domain, w.outcome.rows = w.domain, it.question.rows
-	w.tries++
 	r.mark(it.question.row)
 	r.pending = append(r.pending, change{question: it.question, wait: &w, drop: it.wait})
 }

@@ -75,9 +75,38 @@ func TestWaiting(t *testing.T) {
 			}, Spec{Patience: time.Hour}, verdict.MailboxNotFound, 2, 30 * time.Second,
 		},
 		{
-			"a server's fault is final", func(email string, _ int) *verdict.Answer {
+			"a server in trouble", func(email string, n int) *verdict.Answer {
+				if n == 1 {
+					return later(email, verdict.ConnectRefused, 15*time.Minute)
+				}
+				return answer(email, verdict.MailboxAccepted)
+			}, Spec{Patience: 12 * time.Hour}, verdict.MailboxAccepted, 2, 15 * time.Minute,
+		},
+		{
+			"a server in trouble for long", func(email string, _ int) *verdict.Answer {
 				return later(email, verdict.ServerTempfail, 15*time.Minute)
-			}, Spec{Patience: time.Hour}, verdict.ServerTempfail, 1, 0,
+			}, Spec{Patience: 12 * time.Hour}, verdict.ServerTempfail, 3, 75 * time.Minute,
+		},
+		{
+			"a server in trouble, without patience", func(email string, _ int) *verdict.Answer {
+				return later(email, verdict.ConnectTimeout, 15*time.Minute)
+			}, Spec{Patience: time.Nanosecond}, verdict.ConnectTimeout, 1, 0,
+		},
+		{
+			"trouble between two greylistings", func(email string, n int) *verdict.Answer {
+				switch n {
+				case 1, 3, 4:
+					return later(email, verdict.Greylisted, 10*time.Minute)
+				case 2:
+					return later(email, verdict.DNSTimeout, 2*time.Minute)
+				}
+				return answer(email, verdict.MailboxNotFound)
+			}, Spec{Patience: 12 * time.Hour}, verdict.MailboxNotFound, 5, 32 * time.Minute,
+		},
+		{
+			"what does not pass", func(email string, _ int) *verdict.Answer {
+				return later(email, verdict.SenderRefused, time.Hour)
+			}, Spec{Patience: 12 * time.Hour}, verdict.SenderRefused, 1, 0,
 		},
 		{
 			"no budget, and a time limit", func(email string, _ int) *verdict.Answer {

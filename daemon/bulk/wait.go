@@ -12,8 +12,8 @@ import (
 type wait struct {
 	question question
 	domain   uint32
-	first    time.Time // When the mail server first put it off.
-	tries    int       // How often it was asked about.
+	first    time.Time // When it was first put off.
+	failures int       // How often for a passing failure.
 	outcome  Outcome   // What it has if it is not asked again.
 	due      time.Time // Part of the key.
 }
@@ -24,7 +24,7 @@ func encodeWait(dst []byte, w wait) []byte {
 	dst = w.question.append(dst)
 	dst = wire.AppendUint(dst, uint64(w.domain))
 	dst = appendTime(dst, w.first)
-	dst = wire.AppendCount(dst, w.tries)
+	dst = wire.AppendCount(dst, w.failures)
 	return encodeOutcome(dst, w.outcome)
 }
 
@@ -35,7 +35,7 @@ func decodeWait(b []byte) (w wait, err error) {
 	w.question = readQuestion(&r, maxRows)
 	w.domain = uint32(r.UpTo(math.MaxUint32))
 	w.first = readTime(&r)
-	w.tries = int(r.UpTo(math.MaxInt32))
+	w.failures = int(r.UpTo(math.MaxInt32))
 	w.outcome, err = decodeOutcome(r.Rest()) // After a failure, that is nothing.
 	return w, err
 }

@@ -148,7 +148,7 @@ func progressLine(j *apitype.Job) string {
 		parts = append(parts, holdLine(&h))
 	}
 	if j.Waiting > 0 {
-		parts = append(parts, grouped(j.Waiting)+" wait out greylisting")
+		parts = append(parts, putOffLine(j, time.Now()))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -161,6 +161,15 @@ func holdLine(h *apitype.JobHold) string {
 	}
 	rows := counted(h.Rows, "row waits", "rows wait")
 	return fmt.Sprintf("%s for %s%s until %s", rows, holdWords(h), from, untilWhen(h.Until.Local(), time.Now()))
+}
+
+// putOffLine says how many rows were put off, and for how long.
+func putOffLine(j *apitype.Job, now time.Time) string {
+	line := grouped(j.Waiting) + " put off"
+	if next := j.Progress.NextRetryAt; next.After(now) {
+		line += ", asked again from " + untilWhen(next.Local(), now)
+	}
+	return line
 }
 
 // limitWords says what each limit is to somebody who waits for it.

@@ -146,9 +146,6 @@ func renderJob(w io.Writer, j *apitype.Job) {
 	for _, h := range j.Progress.Holds {
 		row("", "%s", holdLine(&h))
 	}
-	if t := j.Progress.NextRetryAt; !t.IsZero() {
-		row("", "greylisted rows are asked about again from %s", t.Local().Format("15:04:05"))
-	}
 	if h := j.Webhook; h != nil {
 		row("webhook", "%s", webhookLine(h))
 	}
