@@ -49,7 +49,6 @@ type session struct {
 	quit    bool
 	early   bool // It talked before the banner.
 	unasked bool // The end was not a reply to a command.
-	endedAt time.Time
 
 	crowd      Reply      // What to greet a client with that has too many sessions.
 	interrupts chan Reply // Of one: what World.Interrupt wants to be said.

@@ -125,7 +125,7 @@ func (s *session) close(how Then) bool {
 	if how != Reset {
 		_ = s.flush() // Whether or not the client still hears it, the session is over.
 	}
-	s.ended, s.endedAt = true, time.Now()
+	s.ended = true
 	if how == Reset {
 		s.tr.reset()
 		return false
