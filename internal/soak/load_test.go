@@ -1,7 +1,9 @@
 package soak
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -19,18 +21,20 @@ import (
 // How much is asked, and how often the rest happens. It keeps a small machine busy, and far from its limits.
 const (
 	cachedEvery  = 40 * time.Millisecond  // Questions that memory answers.
-	freshEvery   = 160 * time.Millisecond // Questions that a mail server is asked about.
+	freshEvery   = 120 * time.Millisecond // Questions that a mail server is asked about.
 	strangeEvery = time.Second            // Questions on a connection of their own.
 	streamEvery  = 10 * time.Second
-	reportEvery  = time.Second
+	reportEvery  = time.Second // Two hundred at once.
 	scrapeEvery  = 2 * time.Second
 	lookEvery    = 5 * time.Second
 	reloadEvery  = 20 * time.Second
-	jobEvery     = 15 * time.Second // From the end of a job to the next.
+	jobEvery     = 3 * time.Second // From the end of a job to the next.
 
-	jobRows  = 600
-	hotNames = 200  // Those that are asked about again and again.
-	allNames = 9600 // Those that are asked about in turn.
+	jobRows  = 4000
+	jobFresh = 60     // Of these.
+	hotNames = 1200   // Those that are asked about again and again.
+	allNames = 24_000 // Those that are asked about in turn.
+	reports  = 200    // At once.
 	waiting  = 64   // Fresh questions at once.
 )
 
@@ -171,7 +175,7 @@ func (l *load) job(ctx context.Context, c *client.Client) {
 	list := make([]string, jobRows)
 	for i := range list {
 		who := rand.Int64N(hotNames)
-		if i%8 == 0 {
+		if i < jobFresh {
 			who = l.next.Add(1)
 		}
 		list[i] = name(who)
@@ -210,15 +214,27 @@ func (l *load) job(ctx context.Context, c *client.Client) {
 	l.counts.Jobs.Add(1)
 }
 
-// report tells what became of a message, which is what the mail server says too.
+// report tells what became of messages, which is what the mail servers say too.
 func (l *load) report(ctx context.Context, c *client.Client) {
-	r := apitype.FeedbackReport{Email: name(rand.Int64N(hotNames)), Outcome: apitype.OutcomeDelivered}
-	if !strings.HasPrefix(r.Email, "live") {
-		r.Outcome, r.Text = apitype.OutcomeBounced, "550 5.1.1 User unknown"
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for range reports {
+		r := apitype.FeedbackReport{Email: name(rand.Int64N(hotNames)), Outcome: apitype.OutcomeDelivered}
+		if !strings.HasPrefix(r.Email, "live") {
+			r.Outcome, r.Text = apitype.OutcomeBounced, "550 5.1.1 User unknown"
+		}
+		if err := enc.Encode(&r); err != nil {
+			l.t.Error(err)
+		}
 	}
-	if _, err := c.Report(ctx, r); !l.failed(ctx, "report", err) {
-		l.counts.Reports.Add(1)
+	reply, err := c.ReportLines(ctx, &b)
+	if l.failed(ctx, "report", err) {
+		return
 	}
+	if reply.Reports != reports {
+		l.t.Errorf("of %d reports %d were taken: %+v", reports, reply.Reports, reply.Faults)
+	}
+	l.counts.Reports.Add(reply.Reports)
 }
 
 func (l *load) scrape(ctx context.Context) {
