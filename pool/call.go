@@ -12,10 +12,11 @@ type call struct {
 	outcomes   []Outcome
 	probes     []*probe // Parallel to outcomes; none where all were answered at once.
 	left       int
-	canceled   bool          // Its caller has gone.
-	along      bool          // Request.Along.
-	deadline   time.Time     // Its caller's; zero if there is none.
-	done       chan struct{} // Closed when every outcome is there.
+	canceled   bool                // Its caller has gone.
+	along      bool                // Request.Along.
+	deadline   time.Time           // Its caller's; zero if there is none.
+	awaited    func(*Outcome) bool // Request.Awaited.
+	done       chan struct{}       // Closed when every outcome is there.
 }
 
 func newCall(recipients []Recipient) *call {
@@ -112,7 +113,11 @@ func (pr *probe) finish(o *Outcome) {
 	if pa.site.provider != nil {
 		o.Provider = pa.site.provider.ID
 	}
+	o.Recipient = pr.rcpt
 	for _, w := range pr.waiters {
+		if w.call.awaited != nil && w.call.awaited(o) {
+			pr.lane.expectsUntil = time.Now().Add(mostExpected)
+		}
 		w.call.deliver(w.index, o)
 	}
 	pr.waiters = nil

@@ -10,26 +10,36 @@ import (
 // An idleList holds every session that lingers, the longest first. The zero value is empty. Guarded by Pool.mu.
 type idleList struct{ l list.List }
 
-// oldest is the session that has lingered for the longest of those that are wanted, and that have for so long at least;
+// oldest is the session that has lingered for the longest, nil if there is none.
+func (i *idleList) oldest() *session {
+	if e := i.l.Front(); e != nil {
+		return e.Value.(*session)
+	}
+	return nil
+}
+
+// idlest is the session that has lingered for the longest of those that are wanted, and that nothing is expected of;
 // nil if there is none.
-func (i *idleList) oldest(least time.Duration, wanted func(*session) bool) *session {
+func (i *idleList) idlest(now time.Time, wanted func(*session) bool) *session {
 	for e := i.l.Front(); e != nil; e = e.Next() {
 		s := e.Value.(*session)
-		if least > 0 && time.Since(s.parked) < least {
+		if now.Sub(s.parked) < breath {
 			return nil
 		}
-		if wanted(s) {
+		if wanted(s) && !now.Before(s.lane.expectsUntil) {
 			return s
 		}
 	}
 	return nil
 }
 
-func anySession(*session) bool { return true }
-
 // breath is how long a session that has just finished keeps its place, whoever waits for one: an answer often leads to the
 // next question, and asking that elsewhere would take another session.
 const breath = 25 * time.Millisecond
+
+// mostExpected is how long one keeps it for questions that are known to have waited for an answer of its. That they come is
+// certain, unless their callers go away; when, is a matter of how busy this host is.
+const mostExpected = time.Second
 
 // lingers reports whether s may wait for more work: nothing waits that s, or whoever gets its place, could do now.
 func (s *session) lingers() bool {
@@ -62,20 +72,22 @@ func (s *session) park() {
 	s.place = la.path.pool.idle.l.PushBack(s)
 	s.linger = s.remaining()
 	s.parked = time.Now()
+	s.rest = max(breath, la.expectsUntil.Sub(s.parked))
 }
 
 // wait blocks until s has work, or has to end: because its time is over, or its server has closed or spoken.
 // A dead session so leaves the pool at once, and not only when somebody would have leased it.
 func (s *session) wait(ctx context.Context) {
 	p := s.lane.path.pool
-	timer := time.NewTimer(min(s.linger, breath))
+	rest := min(s.linger, s.rest)
+	timer := time.NewTimer(rest)
 	defer timer.Stop()
 	breathless := false
 	select {
 	case <-s.wake:
 		return
 	case <-timer.C:
-		breathless = s.linger > breath
+		breathless = s.linger > rest
 	case <-s.conn.Done():
 	case <-ctx.Done():
 	}
@@ -83,7 +95,7 @@ func (s *session) wait(ctx context.Context) {
 		p.mu.Lock()
 		p.makeWay()
 		p.mu.Unlock()
-		timer.Reset(s.linger - breath)
+		timer.Reset(s.linger - rest)
 		select {
 		case <-s.wake:
 			return
@@ -124,23 +136,27 @@ func (s *session) retire() {
 // makeWay has sessions that linger end for the paths that wait for a place, the longest first, and one for each path.
 // Sites that are asked often so keep theirs.
 func (p *Pool) makeWay() {
+	now := time.Now()
 	for _, pa := range p.starved.all() {
-		if p.idle.oldest(breath, anySession) == nil {
+		if s := p.idle.oldest(); s == nil || now.Sub(s.parked) < breath {
 			return
 		}
 		if pa.promised {
 			continue
 		}
-		if s := p.idle.oldest(breath, p.inTheWayOf(pa)); s != nil {
+		switch s := p.idle.idlest(now, p.inTheWayOf(pa)); {
+		case s != nil:
 			s.retire()
 			s.promisedTo, pa.promised = pa, true
+		case !pa.site.across.full() && !p.sourceFull(pa.source):
+			return // There is none for anybody.
 		}
 	}
 }
 
 // dropIdle retires every idle session.
 func (p *Pool) dropIdle() {
-	for s := p.idle.oldest(0, anySession); s != nil; s = p.idle.oldest(0, anySession) {
+	for s := p.idle.oldest(); s != nil; s = p.idle.oldest() {
 		s.retire()
 	}
 }

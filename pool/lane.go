@@ -24,6 +24,9 @@ type lane struct {
 	restUntil time.Time // No further session is opened until then, as long as there is one.
 	spared    bool      // The last attempt to open a session failed for this host's fault, and nobody was told.
 	barren    int       // Sessions in a row that died without a reply to anything.
+
+	// expectsUntil is until when questions that waited for an answer given here are expected.
+	expectsUntil time.Time
 }
 
 const (

@@ -93,6 +93,43 @@ func TestStarvedPathGetsAPlace(t *testing.T) {
 	}
 }
 
+// A session of whose answers more is expected keeps its place for that, though others wait for one; but not for ever.
+func TestAwaitedKeepsItsPlace(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		awaited  func(*pool.Outcome) bool
+		after    time.Duration // When the next question comes.
+		sessions int           // That the host has seen then.
+	}{
+		{"nothing is expected", nil, 500 * time.Millisecond, 2},
+		{"not after this answer", func(*pool.Outcome) bool { return false }, 500 * time.Millisecond, 2},
+		{"it comes", func(o *pool.Outcome) bool { return o.Recipient.Path == "ada@a.test" && o.Reply.Positive() }, 500 * time.Millisecond, 1},
+		{"it does not come", func(*pool.Outcome) bool { return true }, 5 * time.Second, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				spec := twoHosts(mailworld.Host{}, mailworld.Host{})
+				spec.Domains[0].CatchAll = true
+				spec.Domains = append(spec.Domains, mailworld.Domain{Name: "b.test", MX: mailworld.MXs("mx2.a.test"), CatchAll: true})
+				r := newRig(t, spec, func(o *pool.Options) {
+					o.Limits, o.MaxSessions = lifted(), 1
+					o.Limits.Idle = ptr(time.Duration(0))
+				})
+				out := r.pool.Probe(t.Context(), pool.Request{
+					Domain: "a.test", Hosts: r.hosts("mx.a.test"), Recipients: []pool.Recipient{{Path: "ada@a.test"}}, Awaited: test.awaited,
+				})
+				r.want(out[0], reply.Accepted)
+				var wg sync.WaitGroup
+				wg.Go(func() { r.want(r.ask(r.hosts("mx2.a.test"), "bob@b.test")[0], reply.Accepted) })
+				time.Sleep(test.after)
+				r.want(r.ask(r.hosts("mx.a.test"), "eve@a.test")[0], reply.Accepted)
+				r.wantSessions("mx.a.test", test.sessions)
+				wg.Wait() // Who waited for the place has it in the end.
+			})
+		})
+	}
+}
+
 // Many questions for a path that waits for a place make room once, not once each.
 func TestStarvedPathEvictsOne(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -235,7 +235,7 @@ func (p *Pool) enqueue(req *Request, to destination, c *call) {
 		c.deny(none)
 		return
 	}
-	c.deadline, c.along = req.Deadline, req.Along
+	c.deadline, c.along, c.awaited = req.Deadline, req.Along, req.Awaited
 	at := p.siteOf(to.site, req.Domain)
 	pa := at.path(at.staysHome(src, home))
 	la := pa.lane(to.lane)

@@ -48,6 +48,11 @@ type Request struct {
 	// that did not go with it in one write are dropped with FailCanceled.
 	Along bool
 
+	// Awaited reports whether more questions to the same hosts have waited for a recipient's outcome, and are about to come
+	// now that it is there: then its session keeps its place for them for a moment, however many others want one. It is
+	// called under the pool's lock, must not call the pool nor block, and may be nil: nothing waits.
+	Awaited func(o *Outcome) bool
+
 	// Deadline is when the caller has to have its outcomes. What allowances and queues let nobody answer until then is
 	// answered at once with FailBudget. Zero waits for as long as it takes.
 	Deadline time.Time

@@ -40,6 +40,7 @@ type session struct {
 
 	place  *list.Element // In Pool.idle; nil while it is busy.
 	linger time.Duration
+	rest   time.Duration // Before it makes way for others.
 	parked time.Time
 	wake   chan struct{} // Holds one token: it was taken out of the idle ones.
 }

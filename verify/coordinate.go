@@ -2,8 +2,11 @@ package verify
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
+	"github.com/verimails/verimaild/pool"
+	"github.com/verimails/verimaild/pool/smtp"
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
@@ -11,7 +14,8 @@ import (
 // want to know about the same domain at the same time: a hundred addresses of a domain that accepts everyone cost two
 // recipients, not two hundred.
 type scout struct {
-	back chan struct{} // Closed when the fields below are set.
+	waiting atomic.Int32  // Runs that wait for it.
+	back    chan struct{} // Closed when the fields below are set.
 
 	acceptAll verdict.Tri
 	evidence  []verdict.Evidence // About made-up recipients.
@@ -39,6 +43,8 @@ func (r *run) scout(ctx context.Context) (mine *scout, found *scout) {
 	if mine != nil {
 		return mine, nil
 	}
+	other.waiting.Add(1)
+	defer other.waiting.Add(-1)
 	wait := time.NewTimer(scoutWait)
 	defer wait.Stop()
 	select {
@@ -48,6 +54,11 @@ func (r *run) scout(ctx context.Context) (mine *scout, found *scout) {
 	case <-ctx.Done():
 	}
 	return nil, &scout{}
+}
+
+// awaited reports whether others go on, or the scout itself does, as soon as one of its questions has this outcome.
+func (s *scout) awaited(o *pool.Outcome) bool {
+	return s.waiting.Load() > 0 || !o.Recipient.Control && o.Stage == smtp.StageRCPT && o.Reply.Positive()
 }
 
 // report ends the scouting of s, which may be nil, with what is known of the domain now.

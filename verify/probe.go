@@ -30,6 +30,7 @@ func (r *run) probe(ctx context.Context) {
 		r.report(mine, f.AcceptAll, r.fact.Evidence)
 		return
 	}
+	r.scouting = mine
 	d := r.ask(ctx, mine != nil)
 	r.remember(&d)
 	known := f.AcceptAll
@@ -218,6 +219,9 @@ func (r *run) request(rcpt pool.Recipient) pool.Request {
 		Domain: r.domain(), Hosts: r.hosts, Recipients: []pool.Recipient{rcpt}, App: r.req.App, Weight: r.req.Weight,
 	}
 	req.Class, req.Deadline = r.v.urgency(r.flight)
+	if r.scouting != nil {
+		req.Awaited = r.scouting.awaited
+	}
 	return req
 }
 

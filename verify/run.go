@@ -29,6 +29,7 @@ type run struct {
 	provider *provider.Provider // nil if none is known.
 	mode     provider.Mode
 	fact     verdict.DomainFact // What was remembered of the domain; zero if it was not looked at.
+	scouting *scout             // That r is; nil if it is none.
 	settles  *verdict.Mailbox   // An acceptance of which only the control is missing; nil if there is none.
 	ticket   *ticket            // From an earlier visit; nil if there was none.
 	ticketed bool               // The answer is a ticket's.
