@@ -161,7 +161,7 @@ func (j *job) move(ctx context.Context, to State, from ...State) error {
 		if slices.Contains(from, rec.State) {
 			rec.State = to
 			if to.Ended() {
-				rec.Ended = j.jobs.now()
+				rec.Ended, rec.Delivery = j.jobs.now(), j.delivery()
 			}
 			return nil
 		}

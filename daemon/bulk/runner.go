@@ -3,11 +3,11 @@ package bulk
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/verimails/verimaild/internal/crew"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/verdict"
 )
@@ -25,6 +25,7 @@ type runner struct {
 	counts  Counts // With what is on its way to the store.
 	waits   waits
 	pending []change // Not yet on its way to the store.
+	spare   []change // Room for the next ones: that of a batch that is on disk.
 	blocks  uint64   // The number of the next block.
 	busy    bool     // The committer has a batch.
 	commit  *committer
@@ -33,7 +34,7 @@ type runner struct {
 	cut      context.CancelCauseFunc
 	inFlight int
 	results  chan *result
-	wg       sync.WaitGroup // Of the questions in flight.
+	asks     crew.Crew // The questions in flight.
 
 	limit   time.Time // When the job's time is over; zero if never.
 	overdue bool      // It is.
@@ -76,7 +77,7 @@ func (r *runner) run(ctx context.Context) (ended bool, err error) {
 	r.commit = newCommitter(r.jobs.records.store, r.log, r.job.setStuck)
 	r.commit.start(ctx)
 	defer r.commit.stop()
-	defer r.wg.Wait()
+	defer r.asks.Wait()
 	defer r.cut(errCut)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -201,7 +202,7 @@ func (r *runner) ask(it item, now time.Time) {
 		req.Deadline = slowDeadline
 	}
 	r.inFlight++
-	r.wg.Go(func() {
+	r.asks.Go(func() {
 		ans, err := r.jobs.verifier.Verify(r.asking, req)
 		r.results <- &result{it, ans, err, now} // Has room for all.
 	})
@@ -320,10 +321,7 @@ func (r *runner) flush() {
 	if b.block {
 		r.blocks++
 	}
-	if len(rest) == 0 {
-		rest = nil // The batch keeps the slice.
-	}
-	r.pending = rest
+	r.pending, r.spare = append(r.spare[:0], rest...), nil // The batch keeps the slice.
 	r.busy = true
 	r.commit.in <- b // It waits for nothing else.
 }
@@ -344,6 +342,8 @@ func (r *runner) written(b *batch) {
 	}
 	r.waits.count = b.counts.Waiting
 	r.job.setCounts(b.counts)
+	clear(b.changes)
+	r.spare = b.changes
 }
 
 // sleep is how long nothing happens by itself.

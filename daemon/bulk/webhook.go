@@ -41,7 +41,7 @@ const (
 
 // A Notice is what a webhook is told, as JSON.
 type Notice struct {
-	Event    string           `json:"event"` // "job.finished" or "job.failed".
+	Event    string           `json:"event"` // "job.finished", "job.failed" or "job.cancelled".
 	Job      string           `json:"job"`
 	Name     string           `json:"name"`
 	State    State            `json:"state"`

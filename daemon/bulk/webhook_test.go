@@ -107,6 +107,25 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
+// TestWebhookOfACancelledJob: whoever waits for the end is told of this one too.
+func TestWebhookOfACancelledJob(t *testing.T) {
+	h := newHook(t, 204)
+	s := &script{hold: make(chan struct{})}
+	defer close(s.hold)
+	r := newRig(t, s, loopback)
+	id := r.create(Spec{Webhook: h.URL}, manyRows(100, 2)).ID
+	r.await(id, "questions", func(*Info) bool { return len(s.snapshot()) > 0 })
+	if _, err := r.Cancel(t.Context(), "", id); err != nil {
+		t.Fatal(err)
+	}
+	r.delivered(id)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.bodies) != 1 || !strings.Contains(h.bodies[0], `"event":"job.cancelled"`) {
+		t.Errorf("told %q, want that it was cancelled", h.bodies)
+	}
+}
+
 // TestWebhookFails: it is told again later, also by the next process, and redirects are not followed.
 func TestWebhookFails(t *testing.T) {
 	h := newHook(t, 302, 200)

@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +23,7 @@ type bulkFlags struct {
 	list         client.JobOptions
 	out          outFlags
 	report       string
+	secretFile   string
 	detach, json bool
 }
 
@@ -73,6 +76,7 @@ Exit code: 0 done, 1 the job failed or was left running, 2 usage, 3 no daemon an
 	fl.BoolVar(&f.list.Fresh, "fresh", false, "take no answer that is remembered for longer than ten minutes")
 	fl.StringVar(&f.list.Depth, "depth", "", "how far to check: syntax, dns or smtp")
 	fl.StringVar(&f.list.Webhook, "webhook", "", "a URL that is told of the job's end")
+	fl.StringVar(&f.secretFile, "webhook-secret-file", "", "a file with the secret that signs what the webhook is told")
 	fl.BoolVar(&f.detach, "detach", false, "only start the job, and print its id")
 	fl.StringVar(&f.report, "report", "", "write a page with charts to this file")
 	fl.BoolVar(&f.json, "json", false, "print the job as JSON at the end")
@@ -133,12 +137,34 @@ func (f *bulkFlags) check() error {
 	return nil
 }
 
+// readSecret reads the webhook's secret. It comes from a file, because arguments can be seen by every user of the host.
+func (f *bulkFlags) readSecret() error {
+	if f.secretFile == "" {
+		return nil
+	}
+	if f.list.Webhook == "" {
+		return usageError{errors.New("--webhook-secret-file without --webhook")}
+	}
+	b, err := os.ReadFile(f.secretFile)
+	if err != nil {
+		return usageError{err}
+	}
+	f.list.Secret = strings.TrimRight(string(b), "\r\n")
+	if f.list.Secret == "" || strings.ContainsFunc(f.list.Secret, unicode.IsControl) {
+		return usageError{fmt.Errorf("%s must hold the secret on one line", f.secretFile)}
+	}
+	return nil
+}
+
 func bulkRun(ctx context.Context, std stdio, f *bulkFlags, file string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
 	if f.out.file == "" && !f.detach {
 		return usageError{errors.New(`no --output given; "-o -" writes to standard output, --detach only starts the job`)}
+	}
+	if err := f.readSecret(); err != nil {
+		return err
 	}
 	from := std.in
 	if file != "-" {

@@ -216,6 +216,8 @@ func TestBulkUsage(t *testing.T) {
 		{"a directory that is not there", "", []string{"bulk", "run", list, "-o", s.dir + "/x/y"}, exitUsage, "no directory"},
 		{"a column that is not there", "", []string{"bulk", "run", list, "-o", "-", "--column", "x"}, exitUsage, `no column "x"`},
 		{"a format that is none", "", []string{"bulk", "run", list, "-o", "-", "--input", "xml"}, exitUsage, "format"},
+		{"a secret for nobody", "", []string{"bulk", "run", list, "-o", "-", "--webhook-secret-file", list}, exitUsage, "without --webhook"},
+		{"a secret of several lines", "", []string{"bulk", "run", list, "-o", "-", "--webhook", "https://x.test/", "--webhook-secret-file", list}, exitUsage, "on one line"},
 		{"an empty list", "", []string{"bulk", "run", "-", "-o", "-"}, exitFailure, "no rows"},
 		{"standard input", "ada@example.test\n", []string{"bulk", "run", "-", "-o", "-"}, exitOK, "1 row"},
 		{"no such job", "", []string{"bulk", "join", "x", "-o", "-"}, exitFailure, "job_not_found"},

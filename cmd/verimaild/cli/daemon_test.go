@@ -47,10 +47,16 @@ func newSite(t *testing.T, names []string, change ...func(*mailworld.Host)) *sit
 	for _, f := range change {
 		f(&host)
 	}
-	w, err := mailworld.Start(mailworld.Spec{
+	return siteIn(t, mailworld.Spec{
 		Hosts:   []mailworld.Host{host},
 		Domains: []mailworld.Domain{{Name: "example.test", MX: mailworld.MXs(host.Name), Mailboxes: names}},
 	})
+}
+
+// siteIn makes a world as described.
+func siteIn(t *testing.T, spec mailworld.Spec) *site {
+	t.Helper()
+	w, err := mailworld.Start(spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -62,6 +63,11 @@ func serve(ctx context.Context, d *daemon.Daemon, path string, hup <-chan os.Sig
 		daemon.Failing(err)
 		return err
 	}
+	govern, relax := context.WithCancel(detached)
+	var wg sync.WaitGroup
+	wg.Go(func() { d.GovernMemory(govern) })
+	defer wg.Wait()
+	defer relax()
 	for {
 		select {
 		case <-hup:

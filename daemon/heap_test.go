@@ -1,0 +1,63 @@
+package daemon
+
+import (
+	"context"
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"github.com/verimails/verimaild/config"
+)
+
+func TestMemoryLimit(t *testing.T) {
+	const mb = 1 << 20
+	for _, tt := range []struct {
+		name       string
+		live, rest uint64
+		want       int64
+	}{
+		{"idle", 20 * mb, 10 * mb, 112 * mb},
+		{"a list", 60 * mb, 20 * mb, 112 * mb},
+		{"a crowd beside it", 300 * mb, 100 * mb, 504 * mb},
+	} {
+		if got := memoryLimit(112*mb, tt.live, tt.rest); got != tt.want {
+			t.Errorf("%s: memoryLimit(%d MB, %d MB) = %d MB, want %d", tt.name, tt.live/mb, tt.rest/mb, got/mb, tt.want/mb)
+		}
+	}
+}
+
+// TestGovernMemory sets a limit that follows what lives, and takes it back; an operator's own is left alone.
+func TestGovernMemory(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "")
+	t.Setenv("GOGC", "")
+	cfg := config.Default(false, nil)
+	d := &Daemon{boot: cfg}
+	before := debug.SetMemoryLimit(-1)
+	govern := func() (during int64) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { d.GovernMemory(ctx); close(done) }()
+		for range 100 {
+			if during = debug.SetMemoryLimit(-1); during != before {
+				break
+			}
+			select {
+			case <-done:
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		cancel()
+		<-done
+		return during
+	}
+	if got, want := govern(), usualMemory(cfg); got < want || got > 100*want {
+		t.Errorf("the limit is %d MB, want %d or little more", got>>20, want>>20)
+	}
+	if got := debug.SetMemoryLimit(-1); got != before {
+		t.Errorf("afterwards the limit is %d, want %d again", got, before)
+	}
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	if got := govern(); got != before {
+		t.Errorf("with an operator's limit it is %d, want it left alone", got)
+	}
+}
