@@ -38,10 +38,11 @@ func suspectLimit(p *provider.Provider) int {
 }
 
 // listens spares step if it only asks whether the site still refuses anybody, and somebody else finds that out: it waits
-// for that, and reports true when it has. A row of a list waits a little for the site to refuse another row, too.
+// for that, and reports true when it has. A row of a list waits a little for the site to refuse another row, too. Where the
+// site has refused somebody since, step asks for something else.
 func (r *run) listens(ctx context.Context, step judge.Step) bool {
 	proof := step == judge.AskElsewhere || step == judge.AskFresh && r.facts.AcceptAll == verdict.False
-	if !proof || r.tests || r.listened >= listenRounds {
+	if !proof || r.facts.RefusedSince || r.tests || r.listened >= listenRounds {
 		return false
 	}
 	heard := r.v.paths.listen(r.path(), r.acceptedAt)

@@ -156,6 +156,24 @@ func TestBackupHost(t *testing.T) {
 	})
 }
 
+// TestBackupHostAfterManyRefusals: what a backup host accepts is weighed by what it refuses, also where the site was heard
+// to refuse somebody while that was waited for.
+func TestBackupHostAfterManyRefusals(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		spec := village()
+		spec.Hosts = append(spec.Hosts, mailworld.Host{Name: "backup.a.test"})
+		spec.Domains[0].MX = mailworld.MXs("mx.a.test", "backup.a.test")
+		r := newRig(t, options{spec: spec, memory: true})
+		r.askDead("a.test", 12)
+		r.change(func(h *mailworld.Host) { h.Network = mailworld.RefuseConnect })
+		var wg sync.WaitGroup
+		wg.Go(func() { r.want(r.ask(row("bob@a.test")), verdict.MailboxAccepted) })
+		time.Sleep(100 * time.Millisecond) // It listens for somebody to be refused.
+		r.want(r.ask(row("dead99@a.test")), verdict.MailboxNotFound)
+		wg.Wait()
+	})
+}
+
 // TestAllRefusedAlike: a server that refuses everybody in the same words says nothing, and what it was taken to say is
 // taken back.
 func TestAllRefusedAlike(t *testing.T) {
