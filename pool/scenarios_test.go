@@ -15,53 +15,25 @@ import (
 	"github.com/verimails/verimaild/pool/reply"
 )
 
-// docs/scenarios.md lists every scenario, and the tests that hold it; they are there.
+// docs/scenarios.md lists every scenario with the tests that hold it; that they are there, TestPagesNameTests sees to.
 func TestScenariosAreListed(t *testing.T) {
 	text, err := os.ReadFile("../docs/scenarios.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \| [^|]+ \| ([^|]+) \|$`).FindAllStringSubmatch(string(text), -1)
-	test := regexp.MustCompile("`([a-z/.]+): (Test[A-Za-z0-9]+)`")
+	test := regexp.MustCompile("`[a-z/.]+: Test[A-Za-z0-9]+`")
 	for i, row := range rows {
 		if row[1] != fmt.Sprint(i+1) {
 			t.Fatalf("row %d is of scenario %s", i+1, row[1])
 		}
-		tests := test.FindAllStringSubmatch(row[2], -1)
-		if len(tests) == 0 {
+		if !test.MatchString(row[2]) {
 			t.Errorf("scenario %s has no test", row[1])
-		}
-		for _, m := range tests {
-			if !hasTest(t, "../"+m[1], m[2]) {
-				t.Errorf("scenario %s: %s has no %s", row[1], m[1], m[2])
-			}
 		}
 	}
 	if len(rows) != 52 {
 		t.Errorf("%d scenarios are listed, want 52", len(rows))
 	}
-}
-
-// hasTest reports whether some test file of a package has the test.
-func hasTest(t *testing.T, dir, name string) bool {
-	t.Helper()
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(dir + "/" + f.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(text), "func "+name+"(") {
-			return true
-		}
-	}
-	return false
 }
 
 func TestScenario17LockStep(t *testing.T) {

@@ -34,7 +34,7 @@ func renderEvidence(w io.Writer, e *apitype.Evidence, said []apitype.Line, seen 
 	if e.IP != "" {
 		fmt.Fprintf(w, " [%s]", e.IP)
 	}
-	fmt.Fprintf(w, " from source %s", e.Source)
+	fmt.Fprintf(w, " from source %s", printable(e.Source))
 	if !e.At.IsZero() {
 		fmt.Fprintf(w, " at %s", e.At.Format(time.RFC3339))
 	}

@@ -90,9 +90,9 @@ func showDomains(io stdio, names []string, asJSON bool, recall func(string) (api
 // renderDomain prints what is remembered of a domain.
 func renderDomain(w io.Writer, r *apitype.DomainRecord) {
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(w, "  %-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
 	}
-	fmt.Fprintln(w, r.Domain)
+	fmt.Fprintln(w, printable(r.Domain))
 	if m := r.MailHosts; m != nil {
 		row("mail hosts", "%s, %s", strings.ReplaceAll(m.Status, "_", " "), age(m.AgeS, m.Freshness, m.ExpiresAt))
 		if m.Detail != "" {

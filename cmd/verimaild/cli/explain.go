@@ -105,8 +105,10 @@ func rulesOf(path string) (*reply.Table, error) {
 // printExplanation writes e for a person.
 func printExplanation(out io.Writer, text, prov string, e reply.Explanation) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	line := func(key, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", key, fmt.Sprintf(format, args...)) }
-	line("reply", "%s", text)
+	line := func(key, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", key, printable(fmt.Sprintf(format, args...)))
+	}
+	line("reply", "%s", strings.ReplaceAll(text, "\n", " "))
 	if prov != "" {
 		line("provider", "%s", prov)
 	}

@@ -13,7 +13,7 @@ import (
 type sheet struct{ w io.Writer }
 
 func (s sheet) row(name, format string, args ...any) {
-	fmt.Fprintf(s.w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
+	fmt.Fprintf(s.w, "  %-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
 }
 
 // renderExplained prints the whole way to an answer: what it is, why, and everything that it rests on, in the order in which

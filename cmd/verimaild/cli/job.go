@@ -120,7 +120,7 @@ func newJobShowCmd(io stdio, socket *string) *cobra.Command {
 // renderJob prints a screen about a job.
 func renderJob(w io.Writer, j *apitype.Job) {
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(w, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
 	}
 	row("job", "%s of %s: %s", j.ID, printable(j.App), j.State)
 	if j.Problem != "" {

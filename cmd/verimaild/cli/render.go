@@ -22,7 +22,7 @@ func renderLine(w io.Writer, a *apitype.Answer) {
 func notes(a *apitype.Answer) string {
 	var out []string
 	if a.DidYouMean != "" {
-		out = append(out, "did you mean "+a.DidYouMean+"?")
+		out = append(out, "did you mean "+printable(a.DidYouMean)+"?")
 	}
 	if f := flagNames(&a.Flags); f != "" {
 		out = append(out, f)

@@ -68,10 +68,10 @@ func renderUsage(out io.Writer, u *apitype.Usage, days bool) {
 	for _, a := range u.Apps {
 		if days {
 			for _, d := range a.Days {
-				renderCounts(w, a.App+" "+d.Date, &d.UsageCounts)
+				renderCounts(w, printable(a.App)+" "+d.Date, &d.UsageCounts)
 			}
 		}
-		renderCounts(w, a.App, &a.Total)
+		renderCounts(w, printable(a.App), &a.Total)
 	}
 	_ = w.Flush()
 	for _, a := range u.Apps {
@@ -83,7 +83,7 @@ func renderUsage(out io.Writer, u *apitype.Usage, days bool) {
 func renderQuotas(out io.Writer, a *apitype.AppUsage) {
 	for i, q := range a.Quotas {
 		if i == 0 {
-			fmt.Fprintf(out, "\n%s\n", a.App)
+			fmt.Fprintf(out, "\n%s\n", printable(a.App))
 		}
 		fmt.Fprintf(out, "  %-11s %d of %d used", strings.ReplaceAll(q.Name, "_", " "), q.Used, q.Limit)
 		if q.ResetsAt != nil && q.Used > 0 {

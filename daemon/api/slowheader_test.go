@@ -1,0 +1,32 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestSlowHeader: a client that sends its header drop by drop loses its connection, and holds up nobody else.
+func TestSlowHeader(t *testing.T) {
+	s := serve(t, Options{}, func(s *Server) { s.http.ReadHeaderTimeout = 50 * time.Millisecond })
+	conn := s.dial(t)
+	defer conn.Close()
+	drip := time.NewTicker(10 * time.Millisecond)
+	defer drip.Stop()
+	go func() { // Ends with the connection.
+		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n")
+		for range drip.C {
+			if _, err := io.WriteString(conn, "X-A: b\r\n"); err != nil {
+				return
+			}
+		}
+	}()
+	if _, err := io.ReadAll(conn); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the connection = %v, want it closed", err)
+	}
+	if r := s.request(t, "GET", "/healthz", ""); r.StatusCode != 200 {
+		t.Errorf("GET /healthz meanwhile = %d, want 200", r.StatusCode)
+	}
+}
