@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/verimails/verimaild/daemon/bulk/table"
@@ -63,6 +65,58 @@ func TestOneDomain(t *testing.T) {
 	r.await(id, "a full window", func(*Info) bool { return len(s.snapshot()) >= 64 })
 	close(s.hold)
 	r.finished(id)
+}
+
+// TestFiftyJobs: of fifty jobs, all but one of one application, the other application's has half of what is done, however
+// late it comes; and the many share their half.
+func TestFiftyJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := verifierFunc(func(ctx context.Context, req verify.Request) (*verdict.Answer, error) {
+			timer := time.NewTimer(500 * time.Millisecond)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+				return answer(req.Email, verdict.MailboxAccepted), nil
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		})
+		r := newRig(t, nil, func(o *Options) { o.Verifier, o.Settings.Window = v, 100 })
+		var many []string
+		for range 49 {
+			many = append(many, r.create(Spec{App: "crm"}, manyRows(300, 10)).ID)
+		}
+		for _, id := range many {
+			r.await(id, "some rows", func(i *Info) bool { return i.Counts.Done > 0 })
+		}
+		last := r.create(Spec{App: "signup"}, manyRows(3000, 100)).ID
+		r.await(last, "its beginning", func(i *Info) bool { return i.Counts.Done > 0 })
+		done := func() (crm, signup, least, most int64) {
+			least = math.MaxInt64
+			for _, id := range many {
+				i, err := r.Get("", id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n := i.Counts.Done
+				crm, least, most = crm+n, min(least, n), max(most, n)
+			}
+			i, err := r.Get("", last)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return crm, i.Counts.Done, least, most
+		}
+		crm0, signup0, _, _ := done()
+		time.Sleep(10 * time.Second)
+		crm, signup, least, most := done()
+		if a, b := crm-crm0, signup-signup0; a < b/2 || a > 2*b {
+			t.Errorf("in ten seconds %d rows of 49 jobs of one application, %d of another's one; want about as many", a, b)
+		}
+		if most > 3*least {
+			t.Errorf("the 49 jobs have %d to %d rows done, want about as many each", least, most)
+		}
+	})
 }
 
 // TestFairShare: applications share the window by weight, whatever the number of their jobs.

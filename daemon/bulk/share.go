@@ -23,10 +23,10 @@ func (s *shares) set(j *job, hungry bool) bool {
 	return true
 }
 
-// minShare is what a job has at least, so that each goes on however many there are.
+// minShare is what a job has that is not hungry, for its next rows.
 const minShare = 8
 
-// divide gives each hungry job its share of the window. A job that is not hungry keeps the least, for its next row.
+// divide gives each hungry job its share of the window: one row at least, so that it goes on however many there are.
 func (s *shares) divide(window int) {
 	type group struct{ weight, jobs int }
 	apps := map[string]group{}
@@ -42,7 +42,7 @@ func (s *shares) divide(window int) {
 	}
 	for j := range s.hungry {
 		g := apps[j.spec.App]
-		j.window.Store(int64(max(minShare, window*g.weight/total/g.jobs)))
+		j.window.Store(int64(max(1, window*g.weight/total/g.jobs)))
 	}
 }
 
