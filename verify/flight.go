@@ -127,7 +127,7 @@ func (v *Verifier) refresh(ctx context.Context, req *Request, a address.Address)
 		return
 	}
 	behind := *req
-	behind.Class, behind.Admit = Bulk, nil
+	behind.Class, behind.Admit, behind.seen = Bulk, nil, sight{}
 	f := v.launch(ctx, key, run{v: v, s: v.settings, req: behind, addr: a, refresh: true}, now.Add(flightBound))
 	f.waiting = 1
 }
@@ -144,9 +144,11 @@ func (v *Verifier) launch(ctx context.Context, key flightKey, r run, deadline ti
 		v.lately.note(r.addr, v.now())
 	}
 	v.flights[key] = f
+	r.blind = !v.endings.holds(r.req.seen, r.addr)
 	v.crew.Go(func() {
 		bound := time.AfterFunc(flightBound, func() { cancel(context.DeadlineExceeded) })
 		f.answer = r.answer(ctx)
+		v.endings.of(r.addr).Add(1)
 		bound.Stop()
 		cancel(nil)
 		v.mu.Lock()

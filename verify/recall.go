@@ -18,6 +18,7 @@ func (v *Verifier) recall(memory Reader, req *Request, a address.Address, s *set
 	}
 	m, freshness := memory.Mailbox(a)
 	if freshness == verdict.Missing {
+		req.seen.blank = true
 		return v.recallDomain(memory, req, a, s)
 	}
 	now := v.now()

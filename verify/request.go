@@ -47,4 +47,6 @@ type Request struct {
 	// Admit, if it is set, is called once syntax and memory have not answered, before anybody is asked; the time that it
 	// takes is not counted against Deadline. Its error ends the request and is Verify's.
 	Admit func(context.Context) error
+
+	seen sight
 }

@@ -20,6 +20,7 @@ type run struct {
 	addr   address.Address
 	flight *flight
 
+	blind   bool // Something may be in memory that no caller has seen.
 	refresh bool // Asks again behind an answer that was served.
 	revisit bool // Asks again about somebody who was put off; holds one of Verifier.revisits.
 
@@ -45,8 +46,10 @@ type run struct {
 
 // answer runs the steps. It never fails: what goes wrong is a reason.
 func (r *run) answer(ctx context.Context) *verdict.Answer {
-	if ans := r.foundMeanwhile(); ans != nil {
-		return ans
+	if r.blind {
+		if ans := r.foundMeanwhile(); ans != nil {
+			return ans
+		}
 	}
 	r.note = r.v.memory.Begin(r.addr)
 	r.ans = r.v.describe(r.addr)
@@ -102,7 +105,9 @@ func (r *run) steps(ctx context.Context) {
 	if r.ticket != nil && r.ticket.spent {
 		r.ticket = nil // A new schedule begins.
 	}
-	r.settles = r.v.unsettled(&r.req, r.addr)
+	if r.blind || !r.req.seen.blank {
+		r.settles = r.v.unsettled(&r.req, r.addr)
+	}
 	r.probe(ctx)
 }
 

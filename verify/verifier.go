@@ -99,6 +99,7 @@ type Verifier struct {
 	crew     crew.Crew // Flights, and those who ask again.
 
 	suggestions  suggestions
+	endings      endings
 	remembers    bool // There is a memory: what was answered a moment ago is answered again.
 	tickets      *ticketBook
 	unknowns     unknowns
@@ -126,7 +127,7 @@ func New(opts Options) (*Verifier, error) {
 		log: opts.Logger, now: opts.Now, flights: map[flightKey]*flight{}, scouts: map[string]*scout{},
 		stopWaiting: make(chan struct{}), revisits: make(chan struct{}, maxRevisits), remembers: opts.Memory != nil,
 	}
-	v.suggestions.seed = maphash.MakeSeed()
+	v.suggestions.seed, v.endings.seed = maphash.MakeSeed(), maphash.MakeSeed()
 	if v.memory == nil {
 		v.memory = forgetful{}
 	}
@@ -254,11 +255,16 @@ func (v *Verifier) known(ctx context.Context, req *Request, a address.Address) (
 	if closing {
 		return nil, ErrStopping
 	}
+	req.seen = sight{looked: true, ends: v.endings.of(a).Load()}
 	ans, refresh := v.recall(v.memory, req, a, s)
 	if ans == nil {
 		ans = v.pending(req, a, s)
 	}
-	if ans == nil || s.suppresses(a, ans.MX) || req.Wait && ans.Reason == verdict.Greylisted {
+	if ans == nil {
+		return nil, nil
+	}
+	if s.suppresses(a, ans.MX) || req.Wait && ans.Reason == verdict.Greylisted {
+		req.seen = sight{}
 		return nil, nil // A run says what is to be said, or waits.
 	}
 	if refresh {
