@@ -45,9 +45,18 @@ var hosted = []struct {
 	host            string
 	domains, people int
 }{
-	{sharedHost, 40, 3}, {googleHost, 8, 6}, {allHost, 5, 5}, {harvestHost, 1, 80}, {companyHost, 1, 160},
-	{slowHost, 3, 4}, {flakyHost, 3, 6}, {"mx.exim.test", 3, 8}, {"mx.cpanel.test", 3, 8}, {"mx.postfix.test", 3, 8},
-	{"mx.refused.test", 2, 3}, {"mx.hole.test", 2, 3},
+	{sharedHost, 40, 3},
+	{googleHost, 8, 6},
+	{allHost, 5, 5},
+	{harvestHost, 1, 80},
+	{companyHost, 1, 160},
+	{slowHost, 3, 4},
+	{flakyHost, 3, 6},
+	{"mx.exim.test", 3, 8},
+	{"mx.cpanel.test", 3, 8},
+	{"mx.postfix.test", 3, 8},
+	{"mx.refused.test", 2, 3},
+	{"mx.hole.test", 2, 3},
 }
 
 // Domains whose mail hosts are a tale of their own.
@@ -80,6 +89,10 @@ func country() mailworld.Spec {
 			domain(mailworld.Domain{Name: fmt.Sprintf("p%d-%d.test", i, j), MX: mailworld.MXs(name), Rcpt: people})
 		}
 	}
+	for _, name := range portTargets { // Of their own, for these sessions are in nobody's budget.
+		host(mailworld.Host{Name: "mx." + name})
+		domain(mailworld.Domain{Name: name, MX: mailworld.MXs("mx." + name)})
+	}
 	for _, h := range oddHosts() {
 		host(h)
 	}
@@ -106,15 +119,25 @@ func country() mailworld.Spec {
 // oddHosts are hosts that each have a way of their own.
 func oddHosts() []mailworld.Host {
 	return []mailworld.Host{
-		{Name: sharedHost}, {Name: googleHost}, {Name: allHost}, {Name: companyHost}, {Name: blockHost}, {Name: witnessHost},
-		{Name: oldHost}, {Name: newHost},
+		{Name: sharedHost},
+		{Name: googleHost},
+		{Name: allHost},
+		{Name: companyHost},
+		{Name: blockHost},
+		{Name: witnessHost},
+		{Name: oldHost},
+		{Name: newHost},
 		{Name: harvestHost, Harvest: mailworld.Harvest{Limit: 25, Bits: 24, Then: mailworld.HarvestAccepts}},
 		{Name: slowHost, Slow: map[string]time.Duration{"RCPT": 12 * time.Second}},
 		{Name: flakyHost, Glitches: []mailworld.Glitch{{On: "RCPT", Nth: 3, Do: mailworld.DoSay, Text: "421 4.3.2 Service shutting down\r\n"}}},
 		mailworld.Exim("mx.exim.test"), mailworld.CPanel("mx.cpanel.test"), mailworld.Postfix("mx.postfix.test"),
-		{Name: "mx.refused.test", Network: mailworld.RefuseConnect}, {Name: "mx.hole.test", Network: mailworld.BlackHole},
+		{Name: "mx.refused.test", Network: mailworld.RefuseConnect},
+		{Name: "mx.hole.test", Network: mailworld.BlackHole},
 	}
 }
+
+// portTargets are what b's port is tried at.
+var portTargets = []string{"port0.test", "port1.test", "port2.test"}
 
 // tales are domains whose answer is the DNS's, or whose mailboxes are asked by the clock.
 func tales() []mailworld.Domain {
@@ -136,7 +159,9 @@ func tales() []mailworld.Domain {
 }
 
 // sourceAddr is the address of a source: a is 0 and b is 1, and they are in networks of their own.
-func sourceAddr(n int) netip.Addr { return netip.AddrFrom4([4]byte{127, 77, byte(192 + n), byte(1 + n)}) }
+func sourceAddr(n int) netip.Addr {
+	return netip.AddrFrom4([4]byte{127, 77, byte(192 + n), byte(1 + n)})
+}
 
 // domainOf is the jth domain of a host.
 func domainOf(host string, j int) string {

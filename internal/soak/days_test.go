@@ -19,7 +19,12 @@ func TestTenDays(t *testing.T) {
 	}
 	began := time.Now()
 	var diary []page
-	defer func() { t.Logf("%d days in %v\n%s", days, time.Since(began).Round(time.Second), diaryOf(diary)) }()
+	defer func() {
+		t.Logf("%d days in %v\n%s\n%s", days, time.Since(began).Round(time.Second), diaryOf(diary), storesOf(diary))
+		if *write && !t.Failed() {
+			putSection(t, "ten days", diaryOf(diary)+"\n"+storesOf(diary))
+		}
+	}()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t, days)
 		for m := range days * 24 * 60 {
@@ -133,8 +138,11 @@ func (l *life) held(t *testing.T) {
 		who  string
 		ages time.Duration
 	}{
-		{"u0@" + witnessDomain, 7 * day}, {"u6@" + witnessDomain, 12 * time.Hour}, {"full@" + witnessDomain, 6 * time.Hour},
-		{"disabled@" + witnessDomain, day}, {"u0@" + witnessAll, day},
+		{"u0@" + witnessDomain, 7 * day},
+		{"u6@" + witnessDomain, 12 * time.Hour},
+		{"full@" + witnessDomain, 6 * time.Hour},
+		{"disabled@" + witnessDomain, day},
+		{"u0@" + witnessAll, day},
 	} {
 		l.spaced(w.who, gaps(l.seen.tales[w.who]), l.seen.tales[w.who], w.ages, tick+time.Minute)
 	}

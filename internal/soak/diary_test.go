@@ -49,12 +49,38 @@ func (l *life) page(n int) page {
 	return p
 }
 
+// diaryOf is the days as they stand in docs/soak.md.
 func diaryOf(pages []page) string {
 	var b strings.Builder
+	b.WriteString("| day | questions | sessions | recipients | b asked, of its allowance | refusals of b | heap | goroutines | sites | records in memory |\n" +
+		"| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	var before page
 	for _, p := range pages {
-		fmt.Fprintf(&b, "day %d: %d asked, %d sessions, %d recipients; b %d of %d, %d dead, %d refusals; %.1f MB, %d goroutines, %d sites, %d entries\n",
-			p.day+1, p.asked, p.sessions, p.recipients, p.b.AskedToday, p.b.WarmupToday, p.b.DeadToday, p.b.RefusalsToday,
-			float64(p.heap)/mega, p.goroutines, p.sites, p.entries)
+		fmt.Fprintf(&b, "| %d | %d | %d | %d | %d of %d | %d | %.1f MB | %d | %d | %d |\n",
+			p.day+1, p.asked-before.asked, p.sessions-before.sessions, p.recipients-before.recipients, p.b.AskedToday, p.b.WarmupToday,
+			p.b.RefusalsToday, float64(p.heap)/mega, p.goroutines, p.sites, p.entries)
+		before = p
+	}
+	return b.String()
+}
+
+// storesOf is how many records the stores had at the end of the third day and of the last.
+func storesOf(pages []page) string {
+	if len(pages) < 3 {
+		return ""
+	}
+	early, late := pages[2].census, pages[len(pages)-1].census
+	var b strings.Builder
+	fmt.Fprintf(&b, "| records on disk | day 3 | day %d |\n| --- | --- | --- |\n", len(pages))
+	for _, kind := range []struct{ key, name string }{
+		{"cache m", "mailboxes"},
+		{"cache d", "habits of domains"},
+		{"cache h", "mail hosts of domains"},
+		{"state pool", "sites, providers, sources"},
+		{"state ticket", "tickets"},
+		{"state job", "jobs of the last 20 hours"},
+	} {
+		fmt.Fprintf(&b, "| %s | %d | %d |\n", kind.name, early[kind.key], late[kind.key])
 	}
 	return b.String()
 }

@@ -95,14 +95,13 @@ func (l *life) records(t *testing.T, diary []page) {
 	const others = 20 // Witnesses and their like.
 	domains += len(greylists) + blockDomains + others
 	for kind, most := range map[string]int{
-		"cache m": len(l.all) + new + others + blockDomains*6, "cache d": domains, "cache h": domains, "state pool": hosts + others,
+		"cache m": len(l.all) + new + others + goners + blockDomains*6, "cache d": domains, "cache h": domains, "state pool": hosts + others,
 		"state ticket": 2 * int(day/greylists[0].every), "state job": 1000,
 	} {
 		if n := last[kind]; n > most {
 			t.Errorf("%d records of %s, want at most %d: %v", n, kind, most, last)
 		}
 	}
-	t.Logf("records: %v, then %v", diary[min(2, len(diary)-1)].census, last)
 }
 
 // warmed holds the warm-up of b to its table: the next step after a clean day that was used, the same after one that was

@@ -197,6 +197,9 @@ func (l *life) clockwork(m int) {
 		l.ask(verify.Request{Email: "u0@" + dayName, MaxAge: -1, Depth: verify.DepthDNS}, nil)
 		ask(fmt.Sprintf("u%d@%s", m/10/blockDomains%6, domainOf(blockHost, m/10%blockDomains)), 0)
 	}
+	if m/60%24 == 10 { // More than may be opened of sessions in an hour.
+		ask(fmt.Sprintf("u%d@p0-%d.test", m/4%8, m%4), 0)
+	}
 	for i := range greylists {
 		l.greylist(&greylists[i], m)
 	}
@@ -242,11 +245,21 @@ func (l *life) down(from, to time.Time) time.Duration {
 	return sum
 }
 
-// list makes today's job: of people whose servers tell the truth, none of whom may be left without an answer.
+// goners are how many dead people of one domain are in each list: more than may be asked about in two hours.
+const goners = 40
+
+// list makes today's job: of people whose servers tell the truth, of the dead at a host that counts them, and of one
+// from each domain of a host of many. None of them may be left without an answer.
 func (l *life) list() {
-	rows := make([]string, 120)
-	for i := range rows {
-		rows[i] = l.honest[l.rand.IntN(len(l.honest))]
+	var rows []string
+	for range 60 {
+		rows = append(rows, l.honest[l.rand.IntN(len(l.honest))])
+	}
+	for n := range goners {
+		rows = append(rows, fmt.Sprintf("u%d@%s", 7*n+6, domainOf(harvestHost, 0)))
+	}
+	for j := range 40 {
+		rows = append(rows, "u0@"+domainOf(sharedHost, j))
 	}
 	i, err := l.stack.jobs.Create(context.Background(), bulk.Spec{Patience: -1, MaxAge: 12 * time.Hour}, strings.NewReader(strings.Join(rows, "\n")))
 	if err != nil {

@@ -35,7 +35,7 @@ const (
 	hotNames = 1200   // Those that are asked about again and again.
 	allNames = 24_000 // Those that are asked about in turn.
 	reports  = 200    // At once.
-	waiting  = 64   // Fresh questions at once.
+	waiting  = 64     // Fresh questions at once.
 )
 
 // A load is what the clients of a daemon do to it.

@@ -98,7 +98,7 @@ func startStack(t *testing.T, w *mailworld.World, dir string, bind func(netip.Ad
 func (s *stack) watched(w *mailworld.World, guard *netguard.Guard, sources []pool.Source, bind func(netip.Addr) error) preflight.MonitorOptions {
 	opts := preflight.MonitorOptions{Options: preflight.Options{
 		Mode: preflight.Warn, Sender: sender, Port: uint16(w.Port()), Guard: guard, DNS: looker{s.resolver},
-		PortTargets: []string{"p0-0.test", "p1-0.test", "p2-0.test"},
+		PortTargets: portTargets,
 		Dial: func(ctx context.Context, _ *preflight.Source, laddr netip.Addr, raddr netip.AddrPort) (net.Conn, error) {
 			return w.Dial(ctx, netip.AddrPortFrom(laddr, 0), raddr)
 		},
