@@ -46,7 +46,7 @@ func encoded(write func(e *encoder)) []byte {
 func (e *encoder) byte(v byte)      { e.b = append(e.b, v) }
 func (e *encoder) uint(v uint64)    { e.b = binary.AppendUvarint(e.b, v) }
 func (e *encoder) int(v int64)      { e.b = binary.AppendVarint(e.b, v) }
-func (e *encoder) count(n int)      { e.uint(uint64(n)) }
+func (e *encoder) count(n int)      { e.uint(uint64(n)) } //nolint:gosec // G115: a length.
 func (e *encoder) time(t time.Time) { e.int(t.Sub(base).Milliseconds()) }
 
 func (e *encoder) string(s string) {
@@ -73,7 +73,7 @@ func (e *encoder) text(s string) {
 
 func (e *encoder) addr(a netip.Addr) {
 	b := a.AsSlice()
-	e.byte(byte(len(b)))
+	e.byte(byte(len(b))) //nolint:gosec // G115: 4 or 16.
 	e.b = append(e.b, b...)
 }
 

@@ -116,7 +116,7 @@ func (e *blockedError) Error() string { return e.why }
 func (d *Daemon) poolOptions(cfg *config.Config, replies *reply.Table) (pool.Options, error) {
 	e := &cfg.Egress
 	opts := pool.Options{
-		Sender: e.Sender, Port: uint16(e.Port), MaxSessions: e.MaxSessions, DialsPerSecond: e.DialsPerSecond,
+		Sender: e.Sender, Port: uint16(e.Port), MaxSessions: e.MaxSessions, DialsPerSecond: e.DialsPerSecond, //nolint:gosec // G115: checked to be a port.
 		SourceLimits: pool.SourceLimits{Sessions: e.SourceLimits.Sessions, DialsPerMinute: e.SourceLimits.DialsPerMinute},
 		Limits:       new(limits(&e.Limits)), TLS: tlsPolicy(e.TLS),
 		State: d.stores.State(), Guard: d.guard, Replies: replies, Observer: d.metrics, Logger: d.log.Named("pool"),

@@ -48,7 +48,7 @@ func (d *Daemon) overviewOfFeedback() []apitype.StatusFeedback {
 		p := &st.Providers[i]
 		if ratio, ok := p.Ratio(); ok {
 			out = append(out, apitype.StatusFeedback{
-				Provider: cmp.Or(p.Provider, "none"), Delivered: int64(p.Delivered), Bounced: int64(p.Bounced), Precision: ratio,
+				Provider: cmp.Or(p.Provider, "none"), Delivered: int64(p.Delivered), Bounced: int64(p.Bounced), Precision: ratio, //nolint:gosec // G115: counts.
 			})
 		}
 	}
@@ -79,13 +79,13 @@ func (d *Daemon) counted() apitype.StatusRates {
 	}
 	for _, t := range d.accounts.Totals() {
 		if t.Cached {
-			out.Cached += int64(t.Count)
+			out.Cached += int64(t.Count) //nolint:gosec // G115: a count.
 		} else {
-			out.Asked += int64(t.Count)
+			out.Asked += int64(t.Count) //nolint:gosec // G115: a count.
 		}
 	}
 	for _, s := range d.accounts.Standing() {
-		out.Refused += int64(s.Refused)
+		out.Refused += int64(s.Refused) //nolint:gosec // G115: a count.
 	}
 	return out
 }

@@ -40,7 +40,7 @@ func (d *Daemon) preflightOptions(cfg *config.Config, plan *egressPlan) prefligh
 func preflightFor(cfg *config.Config, r *maildns.Resolver, g *netguard.Guard) preflight.Options {
 	p := &cfg.Preflight
 	opts := preflight.Options{
-		Mode: preflight.Mode(cfg.Egress.Preflight), Sender: senderInASCII(cfg.Egress.Sender), Port: uint16(cfg.Egress.Port),
+		Mode: preflight.Mode(cfg.Egress.Preflight), Sender: senderInASCII(cfg.Egress.Sender), Port: uint16(cfg.Egress.Port), //nolint:gosec // G115: checked to be a port.
 		PortTargets: withoutDots(p.PortTargets), NetworkTargets: p.NetworkTargets, Lists: withoutDots(p.DNSBL),
 		DNS: preflightDNS{r}, Guard: g,
 	}

@@ -24,7 +24,7 @@ func (d *Daemon) startSandbox() error {
 func (d *Daemon) sandboxed(opts *pool.Options) {
 	opts.Sender = "probe@source0.egress.test"
 	opts.Sources = []pool.Source{{Name: "sandbox", IPv4: d.sandbox.SourceAddr(0), EHLO: "source0.egress.test"}}
-	opts.Port = uint16(d.sandbox.Port())
+	opts.Port = uint16(d.sandbox.Port()) //nolint:gosec // G115: a port.
 	if !d.boot.Sandbox.Budgets {
 		opts.DialsPerSecond, opts.SourceLimits = 0, pool.SourceLimits{}
 		opts.Limits, opts.Forgiving, opts.State = unpaced(), true, nil

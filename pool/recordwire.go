@@ -165,7 +165,7 @@ func readRefusal(r *wire.Reader) *Outcome {
 	o.Failure, o.Detail, o.Host, o.TLS = Failure(r.Text()), r.Text(), r.Text(), r.Text()
 	_ = o.IP.UnmarshalText([]byte(r.Text())) // What is no address is none.
 	o.Reply.Code = count(r)
-	o.Reply.Enhanced = smtp.EnhancedCode{Class: uint16(count(r)), Subject: uint16(count(r)), Detail: uint16(count(r))}
+	o.Reply.Enhanced = smtp.EnhancedCode{Class: uint16(count(r)), Subject: uint16(count(r)), Detail: uint16(count(r))} //nolint:gosec // G115: what is out of range is some other code.
 	if text != "" {
 		o.Reply.Lines = []string{text}
 	}

@@ -99,7 +99,7 @@ func (m *member) spendAt(t time.Time) error {
 	return nil
 }
 
-func spent(limit *int, used uint64) bool { return limit != nil && used >= uint64(*limit) }
+func spent(limit *int, used uint64) bool { return limit != nil && used >= uint64(*limit) } //nolint:gosec // G115: no limit is negative.
 
 // refuse makes the error for a limit that is reached. The caller holds mu.
 func (m *member) refuse(key, what string, limit *int, retry time.Duration) error {

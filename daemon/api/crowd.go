@@ -23,7 +23,7 @@ func connectionLimit() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil || lim.Cur/4 > maxConnections {
 		return maxConnections
 	}
-	return max(16, int(lim.Cur/4))
+	return max(16, int(lim.Cur/4)) //nolint:gosec // G115: at most maxConnections.
 }
 
 // A crowd counts connections by user, so that one that opens thousands and leaves them does not shut out the others.

@@ -12,7 +12,7 @@ import (
 // A day is a day in UTC, counted from 1970-01-01.
 type day int32
 
-func dayOf(t time.Time) day { return day(t.Unix() / (24 * 60 * 60)) }
+func dayOf(t time.Time) day { return day(t.Unix() / (24 * 60 * 60)) } //nolint:gosec // G115: for the next five million years.
 
 // start is the day's midnight.
 func (d day) start() time.Time { return time.Unix(int64(d)*24*60*60, 0).UTC() }

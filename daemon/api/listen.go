@@ -99,7 +99,7 @@ func checkPath(path string) error {
 
 // makeDir makes dir, but not the way to it: a path of which two elements are missing is more likely a typing error.
 func makeDir(dir string) error {
-	err := os.Mkdir(dir, 0o755)
+	err := os.Mkdir(dir, 0o755) //nolint:gosec // G301: callers must reach the socket, whose own mode says who may use it.
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return nil
 	}

@@ -36,9 +36,9 @@ func peerOf(conn net.Conn) peer {
 func peerGroups(fd uintptr) []int {
 	gids := make([]uint32, 64)
 	for range 2 { // The kernel says how much room it needs.
-		size := uint32(len(gids)) * 4
+		size := uint32(len(gids)) * 4 //nolint:gosec // G115: as many groups as a process may have.
 		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_PEERGROUPS,
-			uintptr(unsafe.Pointer(&gids[0])), uintptr(unsafe.Pointer(&size)), 0)
+			uintptr(unsafe.Pointer(&gids[0])), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // G103: getsockopt(2) has no other wrapper for SO_PEERGROUPS.
 		switch errno {
 		case 0:
 			groups := make([]int, size/4)

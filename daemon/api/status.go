@@ -47,7 +47,7 @@ func (a *Accounts) statusApps() []apitype.StatusApp {
 	at := map[string]int{}
 	for _, s := range a.Standing() {
 		at[s.App] = len(out)
-		out = append(out, apitype.StatusApp{App: s.App, Refused: int64(s.Refused), Asking: s.Asking, Quotas: s.Quotas})
+		out = append(out, apitype.StatusApp{App: s.App, Refused: int64(s.Refused), Asking: s.Asking, Quotas: s.Quotas}) //nolint:gosec // G115: a count.
 	}
 	for _, t := range a.Totals() {
 		i, ok := at[t.App]
@@ -57,9 +57,9 @@ func (a *Accounts) statusApps() []apitype.StatusApp {
 			out = append(out, apitype.StatusApp{App: t.App, Quotas: []apitype.Quota{}})
 		}
 		if t.Cached {
-			out[i].Cached += int64(t.Count)
+			out[i].Cached += int64(t.Count) //nolint:gosec // G115: a count.
 		} else {
-			out[i].Asked += int64(t.Count)
+			out[i].Asked += int64(t.Count) //nolint:gosec // G115: a count.
 		}
 	}
 	return out

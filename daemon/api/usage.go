@@ -155,7 +155,7 @@ func (m *member) quotas(t time.Time) []apitype.Quota {
 		if limit == nil {
 			return
 		}
-		q := apitype.Quota{Name: name, Limit: int64(*limit), Used: int64(used)}
+		q := apitype.Quota{Name: name, Limit: int64(*limit), Used: int64(used)} //nolint:gosec // G115: a count.
 		if !resets.IsZero() {
 			resets = resets.UTC()
 			q.ResetsAt = &resets
@@ -167,21 +167,21 @@ func (m *member) quotas(t time.Time) []apitype.Quota {
 		if full.Before(t) {
 			full = t
 		}
-		add("per_minute", per, uint64(m.rate.usedAt(t, *per)), full.Truncate(time.Millisecond))
+		add("per_minute", per, uint64(m.rate.usedAt(t, *per)), full.Truncate(time.Millisecond)) //nolint:gosec // G115: not negative.
 	}
 	add("per_day", m.Quota.PerDay, m.today.Charged, (m.day + 1).start())
 	add("per_month", m.Quota.PerMonth, m.month+m.today.Charged, m.day.nextMonth().start())
-	add("concurrent", m.Quota.Concurrent, uint64(m.asking), time.Time{})
+	add("concurrent", m.Quota.Concurrent, uint64(m.asking), time.Time{}) //nolint:gosec // G115: not negative.
 	return out
 }
 
 func wireCounts(c *dayCount) apitype.UsageCounts {
 	verdicts := func(n *[verdicts]uint64) apitype.VerdictCounts {
 		return apitype.VerdictCounts{
-			Deliverable: int64(n[0]), Risky: int64(n[1]), Undeliverable: int64(n[2]), Unknown: int64(n[3]),
+			Deliverable: int64(n[0]), Risky: int64(n[1]), Undeliverable: int64(n[2]), Unknown: int64(n[3]), //nolint:gosec // G115: counts.
 		}
 	}
 	return apitype.UsageCounts{
-		Charged: int64(c.Charged), Refused: int64(c.Refused), Asked: verdicts(&c.Asked), Cached: verdicts(&c.Cached),
+		Charged: int64(c.Charged), Refused: int64(c.Refused), Asked: verdicts(&c.Asked), Cached: verdicts(&c.Cached), //nolint:gosec // G115: counts.
 	}
 }

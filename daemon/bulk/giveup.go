@@ -21,7 +21,7 @@ func (r *runner) giveUp(now time.Time) (done bool, err error) {
 		}
 	}
 	told := r.sched.told()
-	for i := range uint32(r.order.sizes.Domains) {
+	for i := range uint32(r.order.sizes.Domains) { //nolint:gosec // G115: domains are counted in 32 bits.
 		why, known := told[i]
 		if !known {
 			why = unasked(now)

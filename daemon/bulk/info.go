@@ -57,7 +57,7 @@ func (j *job) info() Info {
 		i.Problem = j.stuck.Error()
 	}
 	if o := rec.Order; o != nil {
-		i.Rows, i.Addresses, i.Domains = int64(o.Mine), int64(o.Questions), int64(o.Domains)
+		i.Rows, i.Addresses, i.Domains = int64(o.Mine), int64(o.Questions), int64(o.Domains) //nolint:gosec // G115: at most maxRows.
 	}
 	if rec.State == Running {
 		i.Live = j.live

@@ -56,7 +56,7 @@ func (l *lane) next(o *order, taken func(row uint64) bool) (item, bool, error) {
 		if err != nil {
 			return item{}, false, err
 		}
-		l.at = place{here.offset + uint64(n), here.left - 1}
+		l.at = place{here.offset + uint64(n), here.left - 1} //nolint:gosec // G115: a length.
 		seen := here.offset < l.far
 		l.far = max(l.far, l.at.offset)
 		if !taken(q.row) {

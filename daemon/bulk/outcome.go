@@ -104,9 +104,9 @@ var errDecode = errors.New("bulk: not a record of this version")
 func decodeOutcome(b []byte) (Outcome, error) {
 	r := wire.NewReader(b)
 	r.Version(outcomeVersion)
-	o := Outcome{domain: uint32(r.UpTo(math.MaxUint32)), rows: uint32(r.UpTo(math.MaxUint32))}
+	o := Outcome{domain: uint32(r.UpTo(math.MaxUint32)), rows: uint32(r.UpTo(math.MaxUint32))} //nolint:gosec // G115: bounded.
 	flags := r.Uint()
-	o.Code = int(r.UpTo(999))
+	o.Code = int(r.UpTo(999)) //nolint:gosec // G115: bounded.
 	o.CheckedAt, o.RetryAt = readTime(&r), readTime(&r)
 	for _, s := range o.strings() {
 		*s = r.Text()
@@ -131,7 +131,7 @@ func flagsOf(f *verdict.Flags) [9]*verdict.Tri {
 func packFlags(f *verdict.Flags) uint64 {
 	var n uint64
 	for _, t := range flagsOf(f) {
-		n = 3*n + uint64(*t+1)
+		n = 3*n + uint64(*t+1) //nolint:gosec // G115: 0 to 2.
 	}
 	return n
 }
@@ -160,5 +160,5 @@ func readTime(r *wire.Reader) time.Time {
 	if ms == 0 {
 		return time.Time{}
 	}
-	return time.UnixMilli(int64(ms)).UTC()
+	return time.UnixMilli(int64(ms)).UTC() //nolint:gosec // G115: our own milliseconds; any others are a time, too.
 }

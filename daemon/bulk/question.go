@@ -71,7 +71,7 @@ var errDamaged = errors.New("bulk: the job's order is damaged")
 
 // readQuestion reads what append appended. Rows go up to lastRow.
 func readQuestion(r *wire.Reader, lastRow uint64) question {
-	q := question{kind: kind(r.Byte()), row: r.UpTo(lastRow), rows: uint32(r.UpTo(math.MaxUint32)), text: r.Text()}
+	q := question{kind: kind(r.Byte()), row: r.UpTo(lastRow), rows: uint32(r.UpTo(math.MaxUint32)), text: r.Text()} //nolint:gosec // G115: bounded.
 	if q.kind >= kinds || q.row == 0 || q.rows == 0 {
 		r.Fail()
 	}

@@ -54,7 +54,7 @@ func writeRows(ctx context.Context, in *table.Reader, mine func(uint64) bool, an
 		if err != nil {
 			return err
 		}
-		n := uint64(row.Number) + 1
+		n := uint64(row.Number) + 1 //nolint:gosec // G115: not negative.
 		if n%1024 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

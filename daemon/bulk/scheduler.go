@@ -26,7 +26,7 @@ type scheduler struct {
 const mostLanes = 8192
 
 func newScheduler(o *order, taken func(uint64) bool, window int) *scheduler {
-	most := min(mostLanes, max(64, 2*window), max(1, int(o.sizes.Domains)))
+	most := min(mostLanes, max(64, 2*window), max(1, int(o.sizes.Domains))) //nolint:gosec // G115: at most maxRows.
 	return &scheduler{order: o, taken: taken, window: window, most: most, sites: map[uint64]*site{}}
 }
 
@@ -120,7 +120,7 @@ func (s *scheduler) openLanes() error {
 
 // admit queues a lane that is opened.
 func (s *scheduler) admit(l *lane, questions uint32) {
-	l.share = max(1, int(uint64(questions)*uint64(s.most)/max(1, s.order.sizes.Questions)))
+	l.share = max(1, int(uint64(questions)*uint64(s.most)/max(1, s.order.sizes.Questions))) //nolint:gosec // G115: a share of most.
 	l.turns = max(l.share, s.burst())
 	l.queued = true
 	s.open++

@@ -33,9 +33,9 @@ func decodeWait(b []byte) (w wait, err error) {
 	r := wire.NewReader(b)
 	r.Version(outcomeVersion)
 	w.question = readQuestion(&r, maxRows)
-	w.domain = uint32(r.UpTo(math.MaxUint32))
+	w.domain = uint32(r.UpTo(math.MaxUint32)) //nolint:gosec // G115: bounded.
 	w.first = readTime(&r)
-	w.failures = int(r.UpTo(math.MaxInt32))
+	w.failures = int(r.UpTo(math.MaxInt32))  //nolint:gosec // G115: bounded.
 	w.outcome, err = decodeOutcome(r.Rest()) // After a failure, that is nothing.
 	return w, err
 }
@@ -65,7 +65,7 @@ func dueOfKey(key []byte) time.Time {
 	if len(key) != idLength+16 {
 		return time.Time{}
 	}
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(key[idLength:])))
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(key[idLength:]))) //nolint:gosec // G115: our own milliseconds; any others are a time, too.
 }
 
 // rowOfWait is the row in a key that waitKey made.

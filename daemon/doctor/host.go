@@ -53,7 +53,7 @@ func (x *exam) descriptors(r running) Finding {
 	if x.Config == nil {
 		return f
 	}
-	need := uint64(x.Config.Egress.MaxSessions) + spareFiles
+	need := uint64(x.Config.Egress.MaxSessions) + spareFiles //nolint:gosec // G115: not negative.
 	if x.Config.Egress.MaxSessions > 0 && limit < need {
 		f.State = Warn
 		f.Found = fmt.Sprintf("%s may open %d files, and egress.max_sessions is %d", whose, limit, x.Config.Egress.MaxSessions)
@@ -93,7 +93,7 @@ func (x *exam) clock() Finding {
 
 // limitIn finds the soft limit of open files in the text of /proc/PID/limits, proc(5).
 func limitIn(path string) (uint64, error) {
-	file, err := os.Open(path)
+	file, err := os.Open(path) //nolint:gosec // G304: a file of the proc file system.
 	if err != nil {
 		return 0, err
 	}

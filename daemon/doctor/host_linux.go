@@ -24,7 +24,7 @@ func spaceOf(dir string) (space, error) {
 		return space{}, err
 	}
 	return space{
-		free: st.Bavail * uint64(st.Bsize), files: st.Ffree, filesKnown: st.Files > 0, readOnly: st.Flags&unix.ST_RDONLY != 0,
+		free: st.Bavail * uint64(st.Bsize), files: st.Ffree, filesKnown: st.Files > 0, readOnly: st.Flags&unix.ST_RDONLY != 0, //nolint:gosec // G115: a block size is positive.
 	}, nil
 }
 

@@ -33,7 +33,7 @@ type plan struct {
 func memoryPlan() plan { return plan{net: 77, port: 25252} }
 
 func randomPlan() plan {
-	return plan{net: byte(1 + rand.IntN(254)), port: uint16(lowPort + rand.IntN(highPort-lowPort))}
+	return plan{net: byte(1 + rand.IntN(254)), port: uint16(lowPort + rand.IntN(highPort-lowPort))} //nolint:gosec // G115, G404: small numbers, and no secrets.
 }
 
 // host returns the next address for a host.
@@ -43,7 +43,7 @@ func (p *plan) host() (netip.Addr, error) {
 		return netip.Addr{}, errors.New("mailworld: no address left for a host")
 	}
 	p.next++
-	return netip.AddrFrom4([4]byte{127, p.net, byte(third), byte(fourth)}), nil
+	return netip.AddrFrom4([4]byte{127, p.net, byte(third), byte(fourth)}), nil //nolint:gosec // G115: bounded above.
 }
 
 // hosts returns the next n addresses for a host.
@@ -62,7 +62,7 @@ func (p *plan) hosts(n int) ([]netip.Addr, error) {
 // host6 returns the next IPv6 address for a host in memory.
 func (p *plan) host6() netip.Addr {
 	p.next6++
-	return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 14: byte(p.next6 >> 8), 15: byte(p.next6)})
+	return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 14: byte(p.next6 >> 8), 15: byte(p.next6)}) //nolint:gosec // G115: its two octets.
 }
 
 func (p *plan) dns() netip.Addr { return netip.AddrFrom4([4]byte{127, p.net, 0, 1}) }
@@ -90,7 +90,7 @@ func (w *World) SourceAddr(n int) netip.Addr { return w.SourceAddrIn(0, n) }
 // SourceAddrIn returns the n-th address of another /24 to dial from; network is 0 to 63, and that of SourceAddr is 0.
 func (w *World) SourceAddrIn(network, n int) netip.Addr {
 	third := firstSourceNet + network&63
-	return netip.AddrFrom4([4]byte{127, w.plan.net, byte(third), byte(1 + n%perNet)})
+	return netip.AddrFrom4([4]byte{127, w.plan.net, byte(third), byte(1 + n%perNet)}) //nolint:gosec // G115: bounded above.
 }
 
 // sourceName is the host name of source n; "" if it has none.

@@ -240,7 +240,7 @@ func (w *World) soa(name string) dns.RR {
 	}
 }
 
-func seconds(d time.Duration) uint32 { return uint32(d / time.Second) }
+func seconds(d time.Duration) uint32 { return uint32(d / time.Second) } //nolint:gosec // G115: a TTL that a test chose.
 
 // query keeps a query.
 func (r *record) query(q Query) {

@@ -77,7 +77,7 @@ func (w *World) answerTCP(c net.Conn, client netip.AddrPort, rtt time.Duration) 
 		if a.msg == nil {
 			continue
 		}
-		if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(a.msg))), a.msg...)); err != nil {
+		if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(a.msg))), a.msg...)); err != nil { //nolint:gosec // G115: a message has at most 64 KiB.
 			return
 		}
 	}

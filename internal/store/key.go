@@ -76,7 +76,7 @@ func loadKey(path string) (key masterKey, made bool, err error) {
 
 // readKey reads the key file and refuses one that others may have read or written.
 func readKey(path string) (key masterKey, err error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0) //nolint:gosec // G304: in the state directory.
 	if err != nil {
 		if errors.Is(err, syscall.ELOOP) {
 			return key, &DirError{Path: path, Problem: "is a symbolic link where the key file belongs; remove it"}
@@ -120,7 +120,7 @@ func writeKey(path string, key masterKey) (err error) {
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("make the key file: %w", err)
 	}
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // G304: in the state directory.
 	if err != nil {
 		return fmt.Errorf("make the key file: %w", err)
 	}

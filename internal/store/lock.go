@@ -39,7 +39,7 @@ type dirLock struct{ f *os.File }
 // lockDir takes the lock, without waiting for it.
 func lockDir(dir string) (*dirLock, error) {
 	path := filepath.Join(dir, lockName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600) //nolint:gosec // G304: in the state directory.
 	if err != nil {
 		if errors.Is(err, syscall.ELOOP) {
 			return nil, &DirError{Path: path, Problem: "is a symbolic link where a file belongs; remove it"}

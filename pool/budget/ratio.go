@@ -21,7 +21,7 @@ func (r *Ratio) Add(now time.Duration, bad bool) {
 }
 
 func (r *Ratio) push(minute int64, bad bool) {
-	e := event(minute+1) << 1
+	e := event(minute+1) << 1 //nolint:gosec // G115: minutes since the start.
 	if bad {
 		e |= 1
 	}

@@ -45,7 +45,7 @@ func (w *Window) add(minute int64, n int) {
 	const most = 1<<16 - 1
 	slot := &w.slots[minute%span]
 	n = min(n, most-int(*slot))
-	*slot += uint16(n)
+	*slot += uint16(n) //nolint:gosec // G115: bounded above.
 	w.sum += n
 }
 
@@ -58,7 +58,7 @@ func (w *Window) Remove(now, at time.Duration, n int) {
 	}
 	slot := &w.slots[minute%span]
 	n = min(n, int(*slot))
-	*slot -= uint16(n)
+	*slot -= uint16(n) //nolint:gosec // G115: at most what the slot has.
 	w.sum -= n
 }
 

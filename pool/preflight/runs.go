@@ -30,7 +30,7 @@ func (m *Monitor) begin(opts MonitorOptions) time.Duration {
 		}
 	}
 	m.publish(&opts, findings, start)
-	return settle + rand.N(settle)
+	return settle + rand.N(settle) //nolint:gosec // G404: spreads load; nobody gains by guessing it.
 }
 
 // run looks at everything, and returns how long to wait for the next run.
@@ -58,7 +58,7 @@ func (m *Monitor) run(ctx context.Context, opts MonitorOptions) time.Duration {
 	if undecided {
 		wait /= confirm
 	}
-	return wait - wait/10 + rand.N(wait/5)
+	return wait - wait/10 + rand.N(wait/5) //nolint:gosec // G404: spreads load; nobody gains by guessing it.
 }
 
 // know is what is known of a source, and whether it is looked at for the first time.

@@ -49,7 +49,7 @@ func (t *trie) add(p piece, id int32) {
 	for i := range len(text) {
 		n = t.child(n, text[i])
 	}
-	t.outs[n] = append(t.outs[n], output{piece: id, length: uint16(len(text)), openStart: p.openStart, openEnd: p.openEnd})
+	t.outs[n] = append(t.outs[n], output{piece: id, length: uint16(len(text)), openStart: p.openStart, openEnd: p.openEnd}) //nolint:gosec // G115: a word of a rule.
 }
 
 // child is the node after n by byte b, made on first use.
@@ -59,7 +59,7 @@ func (t *trie) child(n int32, b byte) int32 {
 			return e.to
 		}
 	}
-	to := int32(len(t.next))
+	to := int32(len(t.next)) //nolint:gosec // G115: bounded by the rules, which are few.
 	t.next[n] = append(t.next[n], edge{to: to, b: b})
 	t.next, t.outs = append(t.next, nil), append(t.outs, nil)
 	return to
@@ -75,14 +75,14 @@ func (t *trie) build() *automaton {
 	for i := 0; i < len(queue); i++ {
 		n := queue[i]
 		nd := &a.nodes[n]
-		nd.out, nd.outCount = int32(len(a.outs)), int32(len(t.outs[n]))
+		nd.out, nd.outCount = int32(len(a.outs)), int32(len(t.outs[n])) //nolint:gosec // G115: bounded by the rules, which are few.
 		a.outs = append(a.outs, t.outs[n]...)
 		nd.further = a.nodes[nd.fail].report
 		nd.report = nd.further
 		if nd.outCount > 0 {
 			nd.report = n
 		}
-		nd.edge = int32(len(a.edges))
+		nd.edge = int32(len(a.edges)) //nolint:gosec // G115: bounded by the rules, which are few.
 		for j, e := range t.next[n] {
 			if j == 0 {
 				nd.first = e
@@ -94,7 +94,7 @@ func (t *trie) build() *automaton {
 			}
 			queue = append(queue, e.to)
 		}
-		nd.edges = int32(len(a.edges)) - nd.edge
+		nd.edges = int32(len(a.edges)) - nd.edge //nolint:gosec // G115: bounded by the rules, which are few.
 	}
 	return a
 }

@@ -207,7 +207,7 @@ func (c *compiler) signal(text string) (signal, error) {
 	if s, ok := c.signals[text]; ok {
 		return s, nil
 	}
-	s := signal(len(c.t.names))
+	s := signal(len(c.t.names)) //nolint:gosec // G115: at most maxSignals.
 	if len(c.t.names) >= maxSignals {
 		return 0, fmt.Errorf("more than %d phrases", maxSignals)
 	}
@@ -262,15 +262,15 @@ func (c *compiler) phrase(text string, s signal) error {
 	after := int32(-1)
 	for i, seg := range p.segments {
 		if i == len(p.segments)-1 {
-			c.sinks(seg, sink{signal: s, slot: -1, after: after, gap: int32(seg.gap)})
+			c.sinks(seg, sink{signal: s, slot: -1, after: after, gap: int32(seg.gap)}) //nolint:gosec // G115: a gap of some letters.
 			break
 		}
 		key := segmentKey{after, seg.gap, seg.text}
 		slot, ok := c.slots[key]
 		if !ok {
-			slot = int32(len(c.slots))
+			slot = int32(len(c.slots)) //nolint:gosec // G115: at most maxGapped.
 			c.slots[key] = slot
-			c.sinks(seg, sink{slot: slot, after: after, gap: int32(seg.gap)})
+			c.sinks(seg, sink{slot: slot, after: after, gap: int32(seg.gap)}) //nolint:gosec // G115: a gap of some letters.
 		}
 		after = slot
 	}
@@ -285,7 +285,7 @@ func (c *compiler) sinks(seg segment, k sink) {
 	for _, pc := range seg.pieces {
 		id, ok := c.pieces[pc.piece]
 		if !ok {
-			id = int32(len(c.t.pieces))
+			id = int32(len(c.t.pieces)) //nolint:gosec // G115: bounded by the rules, which are few.
 			c.pieces[pc.piece] = id
 			c.t.pieces = append(c.t.pieces, pieceUse{written: pc})
 			c.trie.add(pc.piece, id)
@@ -342,6 +342,6 @@ func (t *Table) index(i int) {
 	}
 	// One of the sets is enough to start from: the rest is checked then.
 	for _, s := range cond.all[0] {
-		t.starts[s] = append(t.starts[s], uint16(i))
+		t.starts[s] = append(t.starts[s], uint16(i)) //nolint:gosec // G115: at most maxRules.
 	}
 }

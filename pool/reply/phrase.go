@@ -176,9 +176,9 @@ func squeeze(s string) string {
 func appendFolded(b []byte, r rune) []byte {
 	switch {
 	case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
-		return append(b, byte(r))
+		return append(b, byte(r)) //nolint:gosec // G115: ASCII.
 	case 'A' <= r && r <= 'Z':
-		return append(b, byte(r)+'a'-'A')
+		return append(b, byte(r)+'a'-'A') //nolint:gosec // G115: ASCII.
 	case r < 0x80:
 		return b
 	case r < 0x180:

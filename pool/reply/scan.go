@@ -141,7 +141,7 @@ func (s *scan) found(p *pieceUse, start int) {
 			s.raise(k.signal)
 			continue
 		}
-		s.slots[k.slot] = uint16(s.n)
+		s.slots[k.slot] = uint16(s.n) //nolint:gosec // G115: a reply is kept up to 8 KiB.
 	}
 }
 

@@ -255,7 +255,7 @@ func (s *scan) enhancedCode(w []byte) bool {
 	if k != 2 || digits == 0 || e.Class != 2 && e.Class != 4 && e.Class != 5 {
 		return false
 	}
-	if s.enhanced.Class == 0 && !s.said && byte(e.Class)+'0' == s.code[0] {
+	if s.enhanced.Class == 0 && !s.said && byte(e.Class)+'0' == s.code[0] { //nolint:gosec // G115: 2 to 5.
 		s.enhanced = e
 	}
 	return true

@@ -58,12 +58,12 @@ func Decode(b []byte) (Record, error) {
 	in.Version(version)
 	in.Bools(&s.Over, &r.Drained)
 	r.Identity = in.Uint64()
-	s.Day = Day(in.UpTo(1 << 30))
+	s.Day = Day(in.UpTo(1 << 30)) //nolint:gosec // G115: bounded.
 	for _, at := range []*int{&s.Level, &s.Bad, &s.Asked, &s.Dead, &s.Refusals, &s.Before, &r.Leased} {
-		*at = int(in.UpTo(most))
+		*at = int(in.UpTo(most)) //nolint:gosec // G115: bounded.
 	}
 	for range in.UpTo(providers) {
-		r.Providers = append(r.Providers, Share{in.Text(), int(in.UpTo(most))})
+		r.Providers = append(r.Providers, Share{in.Text(), int(in.UpTo(most))}) //nolint:gosec // G115: bounded.
 	}
 	if !in.Done() || r.Leased < s.Asked || !r.tidy() {
 		return Record{}, ErrRecord

@@ -27,7 +27,7 @@ func DayOf(t time.Time) Day {
 	if s%secondsPerDay < 0 {
 		d--
 	}
-	return Day(d)
+	return Day(d) //nolint:gosec // G115: bounded above.
 }
 
 // Begin is the moment at which d begins.

@@ -112,7 +112,7 @@ func (qy query) overUDP(conn net.Conn) (*dns.Msg, error) {
 }
 
 func (qy query) overTCP(conn net.Conn) (*dns.Msg, error) {
-	out := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(qy.wire)), uint16(len(qy.wire)))
+	out := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(qy.wire)), uint16(len(qy.wire))) //nolint:gosec // G115: a question of some octets.
 	if _, err := conn.Write(append(out, qy.wire...)); err != nil {
 		return nil, err
 	}
