@@ -56,6 +56,18 @@ func askAll(t *testing.T, d *daemon, questions []question) []apitype.Answer {
 	return answers
 }
 
+// checkTLS holds that every reply to a recipient came over TLS of that version, or in clear if it is "".
+func checkTLS(t *testing.T, answers []apitype.Answer, want string) {
+	t.Helper()
+	for i := range answers {
+		for _, e := range answers[i].Evidence {
+			if e.Stage == "rcpt" && e.TLS != want {
+				t.Errorf("verify(%q).evidence[].tls = %q, want %q", answers[i].Email, e.TLS, want)
+			}
+		}
+	}
+}
+
 // outcome is what a question wants: verdict/reason/subject.
 func outcome(a *apitype.Answer) string { return a.Verdict + "/" + a.Reason + "/" + a.Subject }
 

@@ -29,6 +29,7 @@ const (
 const eximConfig = `primary_hostname = %[1]s
 local_interfaces = %[2]s
 daemon_smtp_ports = %[3]d
+tls_certificate = /etc/exim4/cert.pem
 host_lookup = *
 host_lookup_order = byaddr
 log_file_path = syslog
@@ -114,14 +115,22 @@ type exim struct {
 func startExim(t testing.TB, n *network, e exim) *root {
 	t.Helper()
 	r := newRoot(t, eximPackages, eximUsers, eximGroups)
+	runExim(t, n, r, e)
+	return r
+}
+
+// runExim does so in a root that is there.
+func runExim(t testing.TB, n *network, r *root, e exim) {
+	t.Helper()
 	r.mkdir(t, "var/spool/exim4", 0o750, eximUID, eximUID)
 	r.write(t, "etc/hosts", n.hostsFile()+e.addr.Addr().String()+" "+e.host+"\n")
+	r.writeMode(t, "etc/exim4/cert.pem", selfSigned(t, e.host), 0o640)
+	r.own(t, "etc/exim4/cert.pem", 0, eximUID)
 	r.write(t, "etc/exim4/domains", e.domains)
 	r.write(t, "etc/exim4/virtual", e.virtual)
 	r.write(t, "etc/exim4/exim4.conf", fmt.Sprintf(eximConfig, e.host, e.addr.Addr(), e.addr.Port(), e.main, e.rcpt))
 	r.start(t, "/usr/sbin/exim4", "-bdf", "-oP", "/run/exim.pid")
 	n.waitForGreeting(t, r, e.addr)
-	return r
 }
 
 // eximLine is a line of Exim's log. It has a process for each session.

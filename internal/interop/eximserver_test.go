@@ -53,8 +53,9 @@ broken@exim.test: :defer:
 		{"not its domain", "ada@elsewhere.test", "unknown/relay_denied/mx"},
 	}
 	answers := askAll(t, d, questions)
+	checkTLS(t, answers, "TLS1.3")
 	d.stop(t)
 	sessions := eximSessions(t, r.log, n.source())
-	checkManners(t, sessions, manners{questions: len(questions), maxRefused: 3})
+	checkManners(t, sessions, manners{questions: len(questions), maxRefused: 3, maxSessions: 10})
 	section{server: "Exim", version: version(t, "exim4-daemon-light"), questions: questions, answers: answers, sessions: sessions}.write(t)
 }

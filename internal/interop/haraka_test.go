@@ -141,9 +141,10 @@ func TestHaraka(t *testing.T) {
 		{"not its domain", "ada@elsewhere.test", "unknown/relay_denied/mx"},
 	}
 	answers := askAll(t, d, questions)
+	checkTLS(t, answers, "TLS1.3")
 	d.stop(t)
 	sessions := harakaSessions(t, r)
-	checkManners(t, sessions, manners{questions: len(questions), maxRefused: 3})
+	checkManners(t, sessions, manners{questions: len(questions), maxRefused: 3, maxSessions: 8})
 	version := ""
 	for _, p := range readLock(t, harakaLock) {
 		if p.name == "Haraka" {

@@ -3,7 +3,10 @@
 package interop
 
 import (
+	"bufio"
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -97,9 +100,6 @@ func TestEximManyTransactions(t *testing.T) {
 	if !slices.ContainsFunc(sessions, func(s session) bool { return s.cut }) {
 		t.Error("Exim cut no session off; this test has to reset more transactions in one")
 	}
-	if !slices.ContainsFunc(sessions, func(s session) bool { return s.cut }) {
-		t.Error("Postfix cut no session off; this test has to err more often")
-	}
 	checkManners(t, sessions, manners{questions: len(known), maxRefused: 3})
 }
 
@@ -126,4 +126,159 @@ func TestSendmailConnectionRate(t *testing.T) {
 	if limited == 0 {
 		t.Errorf("sendmail limited nobody; this test has to dial more often:\n%s", r.log)
 	}
+}
+
+// TestPostfixManyTransactions has verimaild reset more transactions in one session than Postfix allows: from the 101st on
+// each counts as an error.
+func TestPostfixManyTransactions(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.postfix.test", "postfix.test")
+	known := crowd("ada", "postfix.test", 150)
+	r := startPostfix(t, n, postfix{
+		host: "mx.postfix.test", addr: addr, domains: "postfix.test x\n", mailbox: strings.Join(known, " x\n") + " x\n",
+	})
+	d := startDaemon(t, n, limits("sessions: 1, recipients_per_transaction: 1, transactions_per_session: 0"))
+	askAll(t, d, rows("known", known, "deliverable/mailbox_accepted/address"))
+	d.stop(t)
+	sessions := postfixSessions(t, r.log, n.source())
+	if !slices.ContainsFunc(sessions, func(s session) bool { return s.commands["rset"] > 100 }) {
+		t.Error("Postfix saw no session with more than 100 RSET; this test has to reset more transactions in one")
+	}
+	checkManners(t, sessions, manners{questions: len(known), maxRefused: 3, maxSessions: 20})
+}
+
+// TestPostfixManyRecipients has verimaild ask about more recipients in one transaction than a Postfix takes: 452 4.5.3 says
+// so of the rest, who are asked about in another. Its own limit of 1000 is beyond what verimaild ever puts into one.
+func TestPostfixManyRecipients(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.postfix.test", "postfix.test")
+	known := crowd("ada", "postfix.test", 60)
+	r := startPostfix(t, n, postfix{
+		host: "mx.postfix.test", addr: addr, domains: "postfix.test x\n", mailbox: strings.Join(known, " x\n") + " x\n",
+		main: "smtpd_recipient_limit = 20\n",
+	})
+	d := startDaemon(t, n, liftedLimits())
+	askAll(t, d, rows("known", known, "deliverable/mailbox_accepted/address"))
+	d.stop(t)
+	sessions := postfixSessions(t, r.log, n.source())
+	if !slices.ContainsFunc(sessions, func(s session) bool { return s.refused > 0 }) {
+		t.Error("Postfix refused nobody for being one of too many; this test has to ask for more at once")
+	}
+	checkManners(t, sessions, manners{questions: len(known), maxRefused: 60, maxSessions: 10})
+}
+
+// checkFull has verimaild ask a server that takes no more sessions, because others have them all, and once they are gone
+// again. Nobody may be called dead, or alive, for a session that was refused.
+func checkFull(t *testing.T, n *network, addr netip.AddrPort, sessions int, emails []string) {
+	t.Helper()
+	var others []net.Conn
+	for range sessions {
+		conn := n.dial(t, addr)
+		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "220") {
+			t.Fatalf("a bystander is greeted with %q, %v", line, err)
+		}
+		others = append(others, conn)
+	}
+	d := startDaemon(t, n, limits("sessions: 4"))
+	for _, a := range askAll(t, d, rows("known", emails[:4],
+		"unknown/source_rate_limited/source or unknown/server_tempfail/mx or unknown/disconnected/mx")) {
+		if a.RetryAt.IsZero() {
+			t.Errorf("verify(%q).retry_at is missing; a full house empties", a.Email)
+		}
+	}
+	d.stop(t)
+	for _, conn := range others {
+		conn.Close()
+	}
+	n.waitForRoom(t, addr)
+	d = startDaemon(t, n, limits("sessions: 4"))
+	askAll(t, d, rows("known", emails[4:], "deliverable/mailbox_accepted/address"))
+	d.stop(t)
+}
+
+// TestEximManySessions asks an Exim that has as many sessions as it takes (smtp_accept_max is 20): it greets with 421.
+func TestEximManySessions(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.exim.test", "exim.test")
+	known := crowd("ada", "exim.test", 8)
+	r := startExim(t, n, exim{
+		host: "mx.exim.test", addr: addr, domains: "exim.test\n",
+		virtual: strings.Join(known, ": :blackhole:\n") + ": :blackhole:\n",
+	})
+	checkFull(t, n, addr, 20, known)
+	if !strings.Contains(r.log.String(), "too many connections") {
+		t.Errorf("Exim refused no session; this test has to open more at once:\n%s", r.log)
+	}
+}
+
+// TestOpenSMTPDManyErrors has verimaild ask an OpenSMTPD about many dead recipients in one session, and reset many
+// transactions.
+func TestOpenSMTPDManyErrors(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.opensmtpd.test", "opensmtpd.test")
+	known, unknown := crowd("ada", "opensmtpd.test", 60), crowd("nobody", "opensmtpd.test", 60)
+	r := startOpenSMTPD(t, n, "mx.opensmtpd.test", addr, "opensmtpd.test\n", strings.Join(known, " vmail\n")+" vmail\n")
+	d := startDaemon(t, n, limits("sessions: 1, recipients_per_transaction: 1, transactions_per_session: 0, refusals_per_session: 0"))
+	askAll(t, d, append(
+		rows("unknown", unknown, "undeliverable/mailbox_not_found/address"),
+		rows("known", known, "deliverable/mailbox_accepted/address")...))
+	d.stop(t)
+	sessions := opensmtpdSessions(t, r.log)
+	if !slices.ContainsFunc(sessions, func(s session) bool { return s.cut }) {
+		t.Error("OpenSMTPD cut no session off; this test has to err more often")
+	}
+	checkManners(t, sessions, manners{questions: len(known) + len(unknown), maxRefused: 60})
+}
+
+// TestSendmailManyErrors has verimaild err more often than sendmail likes: after the third dead recipient of a transaction
+// (BadRcptThrottle) it waits a second before each reply.
+func TestSendmailManyErrors(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.sendmail.test", "sendmail.test")
+	r := startSendmail(t, n, "mx.sendmail.test", addr, "sendmail.test\n", "")
+	d := startDaemon(t, n, liftedLimits())
+	unknown := crowd("nobody", "sendmail.test", 12)
+	askAll(t, d, append(
+		rows("unknown", unknown, "undeliverable/mailbox_not_found/address"),
+		rows("known", []string{"ada@sendmail.test", "bob@sendmail.test"}, "deliverable/mailbox_accepted/address")...))
+	d.stop(t)
+	checkManners(t, sendmailSessions(t, r.log), manners{questions: len(unknown) + 2, maxRefused: 14, maxSessions: 3})
+}
+
+// TestHarakaManyRecipients has verimaild ask about more recipients in one session than Haraka's plugin of limits allows
+// (recipients.max is 20, once it is enabled).
+func TestHarakaManyRecipients(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.haraka.test", "haraka.test")
+	r := startHaraka(t, n, "mx.haraka.test", addr, "", "[recipients]\nenabled=true\nmax=20\n[errors]\nenabled=true\nmax=10\n")
+	d := startDaemon(t, n, liftedLimits())
+	known := crowd("crowd", "haraka.test", 26)
+	askAll(t, d, rows("known", known, "deliverable/mailbox_accepted/address"))
+	d.stop(t)
+	sessions := harakaSessions(t, r)
+	if !slices.ContainsFunc(sessions, func(s session) bool { return s.refused > 0 }) {
+		t.Error("Haraka refused nobody for being one of too many; this test has to ask about more recipients")
+	}
+	checkManners(t, sessions, manners{questions: len(known), maxRefused: 10, maxSessions: 4})
+}
+
+// TestCourierManySessions asks a Courier that has as many sessions of our network as it takes (MAXPERC is 5): it hangs up
+// without a greeting.
+func TestCourierManySessions(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	addr := n.addHost("mx.courier.test", "courier.test")
+	users := make(courierUsers)
+	known := crowd("ada", "courier.test", 8)
+	for _, user := range known {
+		users[user] = ""
+	}
+	startCourier(t, n, "mx.courier.test", addr, "courier.test\n", users)
+	checkFull(t, n, addr, 5, known)
 }

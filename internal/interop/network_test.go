@@ -108,6 +108,33 @@ func (n *network) waitForGreeting(t testing.TB, r *root, addr netip.AddrPort) {
 	}
 }
 
+// dial opens a connection to a server from a bystander's address, until the test ends.
+func (n *network) dial(t testing.TB, addr netip.AddrPort) net.Conn {
+	t.Helper()
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.bystander(), 0)), Timeout: patience}
+	conn, err := d.DialContext(t.Context(), "tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// waitForRoom returns once a server that was full greets again.
+func (n *network) waitForRoom(t testing.TB, addr netip.AddrPort) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(patience)
+	for !n.greets(addr) {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("%s greets nobody %v after everybody left", addr, patience)
+		}
+	}
+}
+
 // greets reports whether a server at addr says 220.
 func (n *network) greets(addr netip.AddrPort) bool {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.bystander(), 0)), Timeout: time.Second}

@@ -119,9 +119,10 @@ grey@opensmtpd.test vmail
 		{"not its domain", "ada@elsewhere.test", "undeliverable/mailbox_not_found/address"},
 	}
 	answers := askAll(t, d, questions)
+	checkTLS(t, answers, "")
 	d.stop(t)
 	// jürgen is not asked about.
 	sessions := opensmtpdSessions(t, r.log)
-	checkManners(t, sessions, manners{questions: len(questions) - 1, maxRefused: 3})
+	checkManners(t, sessions, manners{questions: len(questions) - 1, maxRefused: 3, maxSessions: 10})
 	section{server: "OpenSMTPD", version: version(t, "opensmtpd"), questions: questions, answers: answers, sessions: sessions}.write(t)
 }

@@ -45,7 +45,7 @@ var debian = archive{files: make(map[string]debFile), trees: make(map[string]str
 // allPackages are those of every server here, so that apt-get is asked once about all.
 var allPackages = [][]string{
 	postfixPackages, postgreyPackages, eximPackages, opensmtpdPackages, sendmailPackages, courierPackages, nsdPackages,
-	unboundPackages, nodePackages,
+	unboundPackages, nodePackages, sqlgreyPackages, greylistdPackages,
 }
 
 // unpack unpacks the packages, without their maintainers' scripts, into root.

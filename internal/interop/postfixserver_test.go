@@ -19,6 +19,8 @@ postmaster@postfix.test x
 full@postfix.test x
 fuller@postfix.test x
 closed@postfix.test x
+members@postfix.test x
+staff@postfix.test x
 grey@postfix.test x
 @catchall.postfix.test x
 `,
@@ -26,6 +28,8 @@ grey@postfix.test x
 fuller@postfix.test 452 4.2.2 Mailbox full
 closed@postfix.test 550 5.2.1 This mailbox has been disabled
 grey@postfix.test 450 4.2.0 Greylisted, see http://postgrey.schweikert.ch/help/postfix.test.html
+members@postfix.test 550 5.7.1 Only members of this list may write to it
+staff@postfix.test reject
 sender.test sender_refused
 client.test client_refused
 helo.test helo_refused
@@ -55,6 +59,8 @@ helo_refused = check_helo_access static:reject
 		{"over quota for now", "fuller@postfix.test", "risky/mailbox_full/address"},
 		{"disabled", "closed@postfix.test", "undeliverable/mailbox_disabled/address"},
 		{"error: transport", "left@postfix.test", "undeliverable/mailbox_disabled/address"},
+		{"a list for its members", "members@postfix.test", "undeliverable/recipient_refused/address"},
+		{"a recipient of few", "staff@postfix.test", "undeliverable/recipient_refused/address"},
 		{"greylisted", "grey@postfix.test", "unknown/greylisted/address"},
 		{"catch-all", "anybody@catchall.postfix.test", "risky/accepted_catch_all/domain"},
 		{"not its domain", "ada@elsewhere.test", "unknown/relay_denied/mx"},
@@ -72,6 +78,6 @@ helo_refused = check_helo_access static:reject
 	}
 	d.stop(t)
 	sessions := postfixSessions(t, r.log, n.source())
-	checkManners(t, sessions, manners{questions: len(questions), maxRefused: 3})
+	checkManners(t, sessions, manners{questions: len(questions), maxRefused: 3, maxSessions: 10})
 	section{server: "Postfix", version: version(t, "postfix"), questions: questions, answers: answers, sessions: sessions}.write(t)
 }

@@ -3,6 +3,8 @@
 package interop
 
 import (
+	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"testing"
@@ -59,6 +61,28 @@ func TestPostgrey(t *testing.T) {
 	sessions := postfixSessions(t, r.log, n.source())
 	checkManners(t, sessions, manners{questions: len(answers), maxRefused: 3})
 	section{server: "Postfix with postgrey", version: version(t, "postgrey"), questions: questions, answers: answers, sessions: sessions}.write(t)
+}
+
+// waitForListener returns once a server accepts connections at addr.
+func (r *root) waitForListener(t testing.TB, addr netip.AddrPort) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(patience)
+	for {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr.String())
+		if err == nil {
+			conn.Close()
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-r.exited:
+			t.Fatalf("the server has ended. It printed:\n%s\nand logged:\n%s", r.output(), r.log)
+		case <-timeout:
+			t.Fatalf("nobody listens at %s: %v. It printed:\n%s\nand logged:\n%s", addr, err, r.output(), r.log)
+		}
+	}
 }
 
 // waitForFile returns once a server has made a file.

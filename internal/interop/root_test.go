@@ -101,6 +101,14 @@ func (r *root) mkdir(t testing.TB, name string, mode uint32, uid, gid int) {
 	}
 }
 
+// own gives a file to an account.
+func (r *root) own(t testing.TB, name string, uid, gid int) {
+	t.Helper()
+	if err := os.Chown(r.path(name), uid, gid); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // enter makes $1 the root directory of a command, in a mount namespace of its own. The devices are bound one by one, so
 // that /dev/log is ours.
 const enter = `set -e

@@ -47,6 +47,10 @@ define(` + "`confDOMAIN_NAME', `%[1]s'" + `)dnl
 define(` + "`confLOG_LEVEL', `15'" + `)dnl
 define(` + "`confREFUSE_LA', `1000'" + `)dnl
 define(` + "`confQUEUE_LA', `1000'" + `)dnl
+define(` + "`confSERVER_CERT', `/etc/mail/tls/cert.pem'" + `)dnl
+define(` + "`confCACERT_PATH', `/etc/mail/tls'" + `)dnl
+define(` + "`confCACERT', `/etc/mail/tls/cert.pem'" + `)dnl
+define(` + "`confSERVER_KEY', `/etc/mail/tls/cert.pem'" + `)dnl
 define(` + "`confSERVICE_SWITCH_FILE', `/etc/mail/service.switch'" + `)dnl
 FEATURE(` + "`nocanonify'" + `)dnl
 FEATURE(` + "`accept_unresolvable_domains'" + `)dnl
@@ -71,6 +75,7 @@ func startSendmail(t testing.TB, n *network, host string, addr netip.AddrPort, d
 	r.write(t, "etc/mail/local-host-names", domains)
 	r.write(t, "etc/mail/access", sendmailAccess)
 	r.write(t, "etc/mail/virtusertable", virtual)
+	r.writeMode(t, "etc/mail/tls/cert.pem", selfSigned(t, host), 0o600)
 	r.write(t, "etc/mail/sendmail.mc", fmt.Sprintf(sendmailConfig, host, addr.Addr(), addr.Port()))
 	r.write(t, "etc/mail/sendmail.cf", r.run(t, "/usr/bin/m4", "/etc/mail/sendmail.mc"))
 	for _, table := range []string{"access", "virtusertable"} {
@@ -136,9 +141,10 @@ grey@sendmail.test error:4.7.1:451 Greylisting in action, please come back in 00
 		{"not its domain", "ada@elsewhere.test", "unknown/relay_denied/mx"},
 	}
 	answers := askAll(t, d, questions)
+	checkTLS(t, answers, "TLS1.3")
 	d.stop(t)
 	// jürgen is not asked about.
 	sessions := sendmailSessions(t, r.log)
-	checkManners(t, sessions, manners{questions: len(questions) - 1, maxRefused: 3})
+	checkManners(t, sessions, manners{questions: len(questions) - 1, maxRefused: 3, maxSessions: 8})
 	section{server: "sendmail", version: version(t, "sendmail-bin"), questions: questions, answers: answers, sessions: sessions}.write(t)
 }
