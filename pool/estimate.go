@@ -18,22 +18,19 @@ func (pa *path) turnedAway(now time.Duration, la *lane, req *Request, rcpt *Reci
 		return nil
 	}
 	if la.queue.waiting >= mostWaiting {
-		o := pa.overdrawn("too many addresses wait for this site", pa.pool.wall(pa.estimate(now, la, req, rcpt)))
-		return &o
+		return pa.overdrawn("too many addresses wait for this site", pa.pool.wall(pa.estimate(now, la, req, rcpt)))
 	}
 	if req.Deadline.IsZero() && !rcpt.Control || pa.unpaced() && pa.pool.self.until <= now {
 		return nil
 	}
 	if rcpt.Control && pa.roomFor(now, pa.prefix()).controls <= 0 {
-		o := pa.overdrawn("the allowance of made-up recipients at this site is spent", pa.controlRetry(now))
-		return &o
+		return pa.overdrawn("the allowance of made-up recipients at this site is spent", pa.controlRetry(now))
 	}
 	at := pa.estimate(now, la, req, rcpt)
 	if req.Deadline.IsZero() || !pa.pool.wall(at).After(req.Deadline) {
 		return nil
 	}
-	o := pa.overdrawn("the pace at this site lets nobody ask before the deadline", pa.pool.wall(at))
-	return &o
+	return pa.overdrawn("the pace at this site lets nobody ask before the deadline", pa.pool.wall(at))
 }
 
 // estimate is when a recipient that is queued now will be asked about, if those under way and those before it are

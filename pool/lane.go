@@ -98,8 +98,7 @@ const leastWait = 10 * time.Millisecond
 func (la *lane) failControls(until time.Time) {
 	for _, pr := range la.queue.all() {
 		if pr.rcpt.Control {
-			o := la.path.overdrawn("the allowance of made-up recipients at this site is spent", until)
-			pr.finish(&o)
+			pr.finish(la.path.overdrawn("the allowance of made-up recipients at this site is spent", until))
 		}
 	}
 }
@@ -111,8 +110,8 @@ func (pa *path) controlRetry(now time.Duration) time.Time {
 }
 
 // overdrawn is the outcome of a probe that some allowance stands in the way of.
-func (pa *path) overdrawn(what string, until time.Time) Outcome {
-	return Outcome{Stage: smtp.StageConnect, Failure: FailBudget, Detail: what, RetryAt: until}
+func (pa *path) overdrawn(what string, until time.Time) *Outcome {
+	return &Outcome{Stage: smtp.StageConnect, Failure: FailBudget, Detail: what, RetryAt: until}
 }
 
 // wantsMore reports whether so many probes that may be asked are enough for one more busy session.

@@ -220,9 +220,13 @@ func (p *Pool) last(ctx context.Context) error {
 // read.
 func (p *Pool) recall(key, domain string) {
 	key = p.siteKey(key, domain)
-	if p.scribe == nil || p.sites[key] != nil {
-		return
+	if p.scribe != nil && p.sites[key] == nil {
+		p.fetch(key, domain)
 	}
+}
+
+// fetch is the part of recall that hardly any call needs, nor the stack for it.
+func (p *Pool) fetch(key, domain string) {
 	p.mu.Unlock()
 	r, found, err := p.scribe.state.sites.Get(recordKey(key))
 	p.mu.Lock()

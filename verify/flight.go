@@ -85,7 +85,7 @@ func (v *Verifier) join(ctx context.Context, req *Request, a address.Address, de
 	}
 	f := v.flights[key]
 	if f == nil {
-		f = v.launch(ctx, key, run{v: v, s: v.settings, req: *req, addr: a}, deadline)
+		f = v.launch(ctx, key, &run{v: v, s: v.settings, req: *req, addr: a}, deadline)
 		f.waiting = 1
 		return f, nil
 	}
@@ -128,12 +128,12 @@ func (v *Verifier) refresh(ctx context.Context, req *Request, a address.Address)
 	}
 	behind := *req
 	behind.Class, behind.Admit, behind.seen = Bulk, nil, sight{}
-	f := v.launch(ctx, key, run{v: v, s: v.settings, req: behind, addr: a, refresh: true}, now.Add(flightBound))
+	f := v.launch(ctx, key, &run{v: v, s: v.settings, req: behind, addr: a, refresh: true}, now.Add(flightBound))
 	f.waiting = 1
 }
 
 // launch starts r as the flight for key, detached from the caller's ctx. The caller holds v.mu.
-func (v *Verifier) launch(ctx context.Context, key flightKey, r run, deadline time.Time) *flight {
+func (v *Verifier) launch(ctx context.Context, key flightKey, r *run, deadline time.Time) *flight {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	f := &flight{
 		key: key, done: make(chan struct{}), cancel: cancel, urgent: r.req.Class == Interactive, deadline: deadline,

@@ -13,12 +13,15 @@ import (
 // that had it asked: of the first one, where several wait for the same answer. No address is in it.
 func (r *run) asked(ctx context.Context, req pool.Request) []pool.Outcome {
 	out := r.s.prober.Probe(ctx, req)
+	if r.v.log.Core().Enabled(zapcore.DebugLevel) {
+		r.logAsked(&req, out)
+	}
+	return out
+}
+
+func (r *run) logAsked(req *pool.Request, out []pool.Outcome) {
 	for i := range out {
 		o := &out[i]
-		entry := r.v.log.Check(zapcore.DebugLevel, "asked")
-		if entry == nil {
-			break
-		}
 		fields := []zap.Field{
 			zap.String("request_id", r.req.ID), zap.String("app", req.App), zap.String("domain", req.Domain), zap.Bool("control", o.Recipient.Control),
 			zap.String("source", o.Source), zap.String("mx", o.Host), zap.String("stage", string(o.Stage)),
@@ -28,7 +31,6 @@ func (r *run) asked(ctx context.Context, req pool.Request) []pool.Outcome {
 		} else {
 			fields = append(fields, zap.Int("code", o.Reply.Code), zap.String("class", string(o.Meaning.Class)), zap.String("rule", o.Meaning.Rule))
 		}
-		entry.Write(fields...)
+		r.v.log.Debug("asked", fields...)
 	}
-	return out
 }
