@@ -31,12 +31,13 @@ type tally struct {
 	words   uint64               // Of the refusals that count.
 	targets [alikeTargets]string // Who was refused, local-parts.
 	n       int
-	trying  time.Time // Somebody is finding out since then, and has some minutes for that.
 	cleared time.Time // Recipients are told apart, as far as is known until then.
 }
 
-// refused notes that a target was refused in these words, and reports whether enough were that it may say nothing, and
-// nobody is finding out: then it is the caller's to do so, and to say how that went by clear or release.
+// refused notes that a target was refused in these words, and reports whether enough were that it may say nothing: then it
+// is the caller's to find out, and to say by clear if the domain tells recipients apart. Of those that come while one does,
+// none believes its refusal either; they all ask about postmaster and the same made-up recipient, which the pool asks about
+// once for all.
 func (t *tallies) refused(a address.Address, words uint64, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -52,18 +53,7 @@ func (t *tallies) refused(a address.Address, words uint64, now time.Time) bool {
 		c.targets[c.n] = a.LocalPart()
 		c.n++
 	}
-	if c.n < alikeTargets || now.Sub(c.trying) < flightBound {
-		return false
-	}
-	c.trying = now
-	return true
-}
-
-// release notes that it could not be found out, or that all are refused alike; memory knows that then.
-func (t *tallies) release(domain string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.at(domain).trying = time.Time{}
+	return c.n >= alikeTargets
 }
 
 // clear notes that the domain tells recipients apart.

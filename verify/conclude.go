@@ -24,12 +24,8 @@ func (r *run) conclude(d *judge.Decision) {
 		r.ans.RetryAt = r.v.paths.silence(r.path(), now)
 	}
 	r.explain(d)
-	switch f := &r.facts; {
-	case !f.Alike:
-	case d.Reason == verdict.UniformRefusal, f.Postmaster.Failure != pool.FailNone, f.Control.Failure != pool.FailNone:
-		r.v.tallies.release(r.domain())
-	default: // It tells recipients apart.
-		r.v.tallies.clear(r.domain(), now)
+	if f := &r.facts; f.Alike && d.Reason != verdict.UniformRefusal && f.Postmaster.Failure == pool.FailNone && f.Control.Failure == pool.FailNone {
+		r.v.tallies.clear(r.domain(), now) // It tells recipients apart.
 	}
 	r.punch(d, now)
 }

@@ -207,6 +207,36 @@ func TestAllRefusedAlike(t *testing.T) {
 	}
 }
 
+// TestAllRefusedAlikeAtOnce: while it is being found out whether all are refused alike, nobody is taken for dead, and
+// whoever can tell is asked once for all.
+func TestAllRefusedAlikeAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		spec := village()
+		spec.Hosts[0].Rcpt = func(path string) mailworld.Reply {
+			return mailworld.Say(550, "5.1.1 <"+path+">: no such user here").After(time.Second)
+		}
+		r := newRig(t, options{spec: spec, memory: true})
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		reasons := map[verdict.Reason]int{}
+		for i := range 20 {
+			wg.Go(func() {
+				ans := r.ask(row(fmt.Sprintf("user%d@a.test", i)))
+				mu.Lock()
+				defer mu.Unlock()
+				reasons[ans.Reason]++
+			})
+		}
+		wg.Wait()
+		if reasons[verdict.MailboxNotFound] > 2 || reasons[verdict.UniformRefusal] < 18 {
+			t.Errorf("reasons = %v, want at most two believed", reasons)
+		}
+		if n := len(r.world.Recipients("mx.a.test")); n > 24 {
+			t.Errorf("%d recipients were asked about for 20, postmaster and a made-up one", n)
+		}
+	})
+}
+
 // TestAlikeButForOne: whoever is accepted while it is being found out whether all are refused alike shows that not all
 // are, however postmaster fares.
 func TestAlikeButForOne(t *testing.T) {
