@@ -260,11 +260,23 @@ func (r *runner) failed(it item, err error, now time.Time) {
 		r.waits.added(it.wait.due)
 		return
 	}
-	if r.asking.Err() == nil && !errors.Is(err, verify.ErrStopping) {
+	o.Explanation = "This host could not ask."
+	switch {
+	case r.asking.Err() != nil: // It was cut short. If the job does not come back to it, it is for want of time.
+		o = unasked(now)
+	case !errors.Is(err, verify.ErrStopping):
 		r.log.Warn("rows cannot be asked about; trying again", zap.Error(err))
 	}
-	o.Explanation = "This host could not ask."
 	r.notYet(it, siteKey{hash: 1, name: "this host"}, o, now)
+}
+
+// giveBack takes back an item of a lane whose question was cut short. It has what its site was told before.
+func (r *runner) giveBack(it item, now time.Time) {
+	if st := it.lane.site; st != nil {
+		r.sched.park(&it, st.key, st.why, st.until, now)
+		return
+	}
+	r.sched.park(&it, siteKey{hash: 2, name: "the end of the job's time"}, unasked(now), now, now)
 }
 
 // retryable is an error of a verifier that says when to ask again: the application's quota is spent.

@@ -140,6 +140,22 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
+// TestTimeLimitCutsShort: a question that is under way when the job's time is over was not answered in time; nothing is
+// wrong on this host.
+func TestTimeLimitCutsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{hold: make(chan struct{})}
+		r := newRig(t, s)
+		id := r.create(Spec{TimeLimit: time.Minute}, "ada@a.test\nbob@a.test\ncleo@b.test\n").ID
+		r.finished(id)
+		for _, got := range r.reasons(id) {
+			if !strings.HasSuffix(got, " "+string(verdict.DeadlineExceeded)) {
+				t.Errorf("result = %q, want %s", got, verdict.DeadlineExceeded)
+			}
+		}
+	})
+}
+
 // TestPatienceOutlivesRestart: a row's first reply counts, not that of the process; and what is overdue when the daemon
 // comes back is not asked about any more.
 func TestPatienceOutlivesRestart(t *testing.T) {
