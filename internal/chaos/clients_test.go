@@ -42,6 +42,9 @@ func (b *book) problem(format string, args ...any) {
 
 // heard notes an answer, and holds it against the truth.
 func (b *book) heard(email, reason string, evidence time.Time, context any) {
+	if reason == string(verdict.InternalError) {
+		b.problem("%s: %s: %+v", email, reason, context)
+	}
 	if wrong := b.truth.judge(email, reason, evidence); wrong != "" {
 		b.problem("wrong answer: %s: %+v", wrong, context)
 	}
@@ -49,7 +52,7 @@ func (b *book) heard(email, reason string, evidence time.Time, context any) {
 	defer b.mu.Unlock()
 	b.answers++
 	b.reasons[reason]++
-	if reason == string(verdict.MailboxNotFound) && b.truth.now(email, time.Now()) == undenied {
+	if reason == string(verdict.MailboxNotFound) && b.truth.said(email, time.Now()) == undenied {
 		domain := domainOf(email)
 		if b.denied[domain] == nil {
 			b.denied[domain] = make(map[string]bool)

@@ -78,7 +78,7 @@ func measureOnRequest() {
 // the DNS that is short, so that it is asked much.
 const configuration = `socket: {path: %[1]s/s}
 state_dir: %[1]s/state
-resolver: {servers: ["%[2]s"], timeout: 200ms}
+resolver: {servers: ["%[2]s"], timeout: 400ms}
 drain_timeout: 3s
 log: {level: warn}
 cache:

@@ -129,12 +129,12 @@ func (tr *truth) eras(email string) []era {
 	return out
 }
 
-// now is what is so at a moment.
-func (tr *truth) now(email string, at time.Time) state {
+// said is what a mail server says of an address at a moment: what the DNS says of its domain by then is nothing to it.
+func (tr *truth) said(email string, at time.Time) state {
 	list := tr.eras(email)
 	s := list[0].state
 	for _, e := range list[1:] {
-		if !at.Before(e.from) {
+		if !at.Before(e.from) && e.state != noDomain && e.state != takesNone {
 			s = e.state
 		}
 	}

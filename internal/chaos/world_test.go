@@ -104,7 +104,7 @@ func unknownUser() mailworld.Reply {
 
 // recipient says of a recipient what is true.
 func (w *world) recipient(path string) mailworld.Reply {
-	switch w.truth.now(strings.ToLower(path), time.Now()) {
+	switch w.truth.said(strings.ToLower(path), time.Now()) {
 	case living, anyone, turned:
 		return mailworld.Say(250, "2.1.5 Ok")
 	case full:
