@@ -24,7 +24,7 @@ func TestTenMinutes(t *testing.T) {
 	if err != nil {
 		t.Skipf("%s is not set to a duration", soakEnv)
 	}
-	warm := length / 3
+	warm := length / 2
 	m, end := startTown(t)
 	d := startDaemon(t, &m)
 	ctx, cancel := context.WithTimeout(t.Context(), warm+length)
@@ -78,10 +78,10 @@ func watch(ctx context.Context, t *testing.T, d *daemon) []sample {
 	}
 }
 
-// settled is what is left half a minute after the last question: sessions have ended, connections are closed.
+// settled is what is left some time after the last question: sessions have ended, connections are closed.
 func settled(t *testing.T, d *daemon) sample {
 	t.Helper()
-	const pause = 30 * time.Second
+	const pause = 15 * time.Second
 	http.DefaultClient.CloseIdleConnections()
 	select {
 	case <-time.After(pause):

@@ -63,7 +63,7 @@ func (r *report) String() string {
 		"%d reloads. The mail servers saw %d sessions and %d recipients, and no bad manners; %d answers were unknown, none was\nwrong.\n\n",
 		r.warm, r.length, c.Cached.Load(), c.Fresh.Load(), c.Strange.Load(), c.Streamed.Load(), c.Rows.Load(), c.Jobs.Load(),
 		c.Reports.Load(), c.Scrapes.Load(), c.Looks.Load(), c.Reloads.Load(), r.town.Counts.Sessions, r.town.Counts.Commands["RCPT"], c.Unknown.Load())
-	b.WriteString("| | least | median | most | first quarter | last quarter | drift | may drift | | 30 s after the end |\n" +
+	b.WriteString("| | least | median | most | first quarter | last quarter | drift | may drift | | 15 s after the end |\n" +
 		"| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for i := range r.trends {
 		t := &r.trends[i]

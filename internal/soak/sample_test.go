@@ -24,6 +24,9 @@ type gauge struct {
 	scale float64
 	noise float64 // In the unit.
 	read  func(*daemon, *readings) (float64, error)
+
+	// troughs has only the least of each minute count: what lives in a heap is what is left after a collection.
+	troughs bool
 }
 
 // part is how much of its median any gauge may move.
@@ -31,16 +34,16 @@ const part = 0.05
 
 const mega = 1 << 20
 
-// gauges is all that is watched. Memory moves with the collector's cycle, databases with that of their logs: a log of the
-// durable store is thrown away at 8 MB, when what is in it has become a table.
+// gauges is all that is watched. The databases are a saw, and each of their teeth is in memory too: what is written is kept
+// there as well as in a log, until it becomes a table and both are thrown away; of the durable store that are 8 MB.
 var gauges = []gauge{
-	{"resident memory", "MB", mega, 4, status("VmRSS")},
-	{"of that, anonymous", "MB", mega, 4, status("RssAnon")},
-	{"Go heap", "MB", mega, 3, metric("go_memstats_heap_alloc_bytes")},
-	{"goroutines", "", 1, 15, metric("go_goroutines")},
-	{"open descriptors", "", 1, 10, descriptors},
-	{"threads", "", 1, 2, status("Threads")},
-	{"databases on disk", "MB", mega, 8, databases},
+	{name: "resident memory", unit: "MB", scale: mega, noise: 8, read: status("VmRSS")},
+	{name: "of that, anonymous", unit: "MB", scale: mega, noise: 6, read: status("RssAnon")},
+	{name: "Go heap", unit: "MB", scale: mega, noise: 3, read: metric("go_memstats_heap_alloc_bytes"), troughs: true},
+	{name: "goroutines", scale: 1, noise: 15, read: metric("go_goroutines")},
+	{name: "open descriptors", scale: 1, noise: 10, read: descriptors},
+	{name: "threads", scale: 1, noise: 2, read: status("Threads")},
+	{name: "databases on disk", unit: "MB", scale: mega, noise: 8, read: databases},
 }
 
 // readings are what one look at the daemon's metrics has read.
