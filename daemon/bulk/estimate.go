@@ -20,13 +20,13 @@ type Bounce struct {
 // bounceMethod says how estimates are made; docs/bulk.md says it at length.
 const bounceMethod = "Undeliverable addresses are taken to bounce (95 to 100 %), addresses that a telling server accepted hardly " +
 	"(0 to 2 %, likely 0.5 %), full mailboxes as often as not. Of those about which nothing is known, the same share is likely " +
-	"dead as of those that gave an answer; it lies between none and twice as many, with the error of the sample (95 %, Wilson) on top."
+	"dead as of the mailboxes about which a server gave an answer (one in ten before there are any); it lies between none and twice " +
+	"as many, with the error of the sample (95 %, Wilson) on top."
 
 // estimateBounces says how many messages would bounce with nothing left out, and with more and more: first undeliverable
 // addresses, then unknown ones too, then risky ones too. What leaves nothing out, or leaves nothing, is not told.
 func estimateBounces(c *Counts) []Bounce {
-	t := c.Verdicts()
-	dead := deadShares(t)
+	dead := deadShares(c)
 	drops := [][]verdict.Verdict{
 		nil,
 		{verdict.Undeliverable},
@@ -43,14 +43,20 @@ func estimateBounces(c *Counts) []Bounce {
 	return out
 }
 
-// deadShares says how many rows bounce, by what is known of them.
-func deadShares(t Tally) func(verdict.Reason) Range {
-	decided := t.Of(verdict.Deliverable) + t.Of(verdict.Undeliverable)
-	_, high := wilson(t.Of(verdict.Undeliverable), decided)
-	unknown := Range{0, 0.5, min(1, 2*high)} // All of what is not known may be alive.
-	if decided > 0 {
-		unknown.Likely = float64(t.Of(verdict.Undeliverable)) / float64(decided)
+// deadShares says how many rows bounce, by what is known of them. What is not known goes by mailboxes alone: syntax and DNS
+// have passed it.
+func deadShares(c *Counts) func(verdict.Reason) Range {
+	var dead, decided int64
+	for r, n := range c.Reasons {
+		switch {
+		case r.IsRefusal():
+			dead, decided = dead+n, decided+n
+		case r.Verdict() == verdict.Deliverable:
+			decided += n
+		}
 	}
+	_, high := wilson(dead, decided)
+	unknown := Range{0, (float64(dead) + 1) / (float64(decided) + 10), min(1, 2*high)} // All of what is not known may be alive.
 	return func(r verdict.Reason) Range {
 		switch r {
 		case verdict.RoleAddress, verdict.Disposable, verdict.PrivacyRelay:

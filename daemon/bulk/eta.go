@@ -21,13 +21,11 @@ type hold struct {
 	name, source string
 	limit        pool.Limit // Of its outlook.
 	waiting      int64      // Rows that wait.
-	inside       int64      // Rows that were let in again.
+	all          int64      // With those that were let in again.
 	until        time.Time  // When some of them are let in.
 	largest      *site      // The one with the most rows.
 	takes        time.Duration
 }
-
-func (h *hold) rows() int64 { return h.waiting + h.inside }
 
 // foretold bounds how many holds are foretold by their budgets; smaller ones go by the limits of a site that nothing is
 // known about.
@@ -48,12 +46,12 @@ func (r *runner) holds(now time.Time) []hold {
 	}
 	out := make([]hold, 0, len(all))
 	for _, h := range all {
-		if h.rows() > 0 {
+		if h.all > 0 {
 			out = append(out, *h)
 		}
 	}
 	slices.SortFunc(out, func(a, b hold) int {
-		return cmp.Or(cmp.Compare(b.rows(), a.rows()), strings.Compare(a.name, b.name), strings.Compare(a.source, b.source))
+		return cmp.Or(cmp.Compare(b.all, a.all), strings.Compare(a.name, b.name), strings.Compare(a.source, b.source))
 	})
 	dead := r.deadShare()
 	for i := range out {
@@ -64,8 +62,8 @@ func (r *runner) holds(now time.Time) []hold {
 
 // add counts a site's rows.
 func (h *hold) add(st *site) {
-	h.waiting += st.open
-	h.inside += st.inside
+	h.waiting += st.waiting()
+	h.all += st.rows()
 	if st.until.Before(h.until) {
 		h.until = st.until
 	}
@@ -80,14 +78,14 @@ func (r *runner) foretell(h *hold, ask bool, now time.Time, dead float64) {
 	if b := r.jobs.budgets; ask && b != nil && st.key.hosts != "" && st.why.Reason == verdict.BudgetExhausted {
 		look, ok := b.Outlook(pool.Prospect{
 			Source: h.source, Hosts: strings.Fields(st.key.hosts), Domain: st.key.domain,
-			Recipients: int(st.rows()), Provider: int(h.rows()), Dead: dead,
+			Recipients: int(st.rows()), Provider: int(h.all), Dead: dead,
 		})
 		if ok {
 			h.limit, h.takes = look.Limit, max(look.Takes, h.until.Sub(now))
 			return
 		}
 	}
-	h.takes = max(0, h.until.Sub(now)) + seconds(float64(h.rows())/sitePace(st, now, dead))
+	h.takes = max(0, h.until.Sub(now)) + seconds(float64(h.all)/sitePace(st, now, dead))
 }
 
 // left estimates how long the job still takes: the longest of what its rows wait for. Rows that nothing holds back take
@@ -101,7 +99,7 @@ func (r *runner) left(now time.Time, holds []hold) Duration {
 		h := &holds[i]
 		out.Duration = max(out.Duration, h.takes)
 		moving -= h.waiting
-		free -= h.rows()
+		free -= h.all
 	}
 	if moving > 0 {
 		pace := r.speed.rate

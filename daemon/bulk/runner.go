@@ -260,17 +260,19 @@ func (r *runner) failed(it item, err error, now time.Time) {
 		r.waits.added(it.wait.due)
 		return
 	}
-	o.Explanation = "This host could not ask."
-	switch {
-	case r.asking.Err() != nil: // It was cut short. If the job does not come back to it, it is for want of time.
-		o = unasked(now)
-	case !errors.Is(err, verify.ErrStopping):
+	if r.asking.Err() != nil {
+		r.giveBack(it, now)
+		return
+	}
+	if !errors.Is(err, verify.ErrStopping) {
 		r.log.Warn("rows cannot be asked about; trying again", zap.Error(err))
 	}
+	o.Explanation = "This host could not ask."
 	r.notYet(it, siteKey{hash: 1, name: "this host"}, o, now)
 }
 
-// giveBack takes back an item of a lane whose question was cut short. It has what its site was told before.
+// giveBack takes back an item of a lane whose question was cut short. If the job does not come back to it, it has what its
+// site was told before, or else it is for want of time.
 func (r *runner) giveBack(it item, now time.Time) {
 	if st := it.lane.site; st != nil {
 		r.sched.park(&it, st.key, st.why, st.until, now)

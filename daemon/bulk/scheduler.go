@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 )
 
@@ -142,6 +143,7 @@ func (s *scheduler) leave(l *lane, now time.Time) {
 	l.site = nil
 	st.trying--
 	st.inside -= l.open
+	st.coming = slices.DeleteFunc(st.coming, func(c *lane) bool { return c == l })
 	s.tend(st, now)
 }
 
@@ -177,7 +179,7 @@ func (s *scheduler) done(it *item, now time.Time) {
 
 // park takes back an item that could not be asked about: its domain waits until a time.
 func (s *scheduler) park(it *item, key siteKey, why Outcome, until, now time.Time) {
-	l := it.lane
+	l, first := it.lane, !it.lane.parked
 	l.goBack(it.at)
 	st := s.sites[key.hash]
 	if st == nil {
@@ -189,6 +191,10 @@ func (s *scheduler) park(it *item, key siteKey, why Outcome, until, now time.Tim
 		l.site = st
 		st.trying++
 		st.inside += l.open
+		first = true
+	}
+	if first {
+		st.coming = append(st.coming, l)
 	}
 	st.why = why
 	if until.After(st.until) {

@@ -20,6 +20,7 @@ type site struct {
 	open   int64        // Rows that they have.
 	trying int          // Lanes that were let in and have not ended.
 	inside int64        // Rows that these still have.
+	coming []*lane      // Of these, the ones that were told to wait and have items out yet.
 	passed int64        // Rows answered since the site was first told to wait.
 	since  time.Time    // When that was.
 	at     int          // In the heap; -1 if it is not there.
@@ -27,6 +28,15 @@ type site struct {
 
 // rows is the site's rows, waiting or let in again.
 func (st *site) rows() int64 { return st.open + st.inside }
+
+// waiting is the site's rows that wait: also those of lanes that have been told to, though some items are still out.
+func (st *site) waiting() int64 {
+	n := st.open
+	for _, l := range st.coming {
+		n += max(0, l.open-int64(l.asked))
+	}
+	return n
+}
 
 // A siteKey tells sites apart: by mail hosts and the source that is to ask them, or else by domain.
 type siteKey struct {

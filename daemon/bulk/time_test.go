@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"context"
 	"errors"
 	"reflect"
 	"strings"
@@ -232,6 +233,39 @@ func TestStandstill(t *testing.T) {
 		r.finished(id)
 		if took := time.Since(info.Created); took > 11*time.Minute {
 			t.Errorf("all took %v, want little more than the ten minutes", took)
+		}
+	})
+}
+
+// TestStandstillOfOneLane: rows of a domain that was told to wait do so, though some of its questions are still out.
+func TestStandstillOfOneLane(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := time.Now().Add(10 * time.Minute)
+		hold := make(chan struct{})
+		v := verifierFunc(func(ctx context.Context, req verify.Request) (*verdict.Answer, error) {
+			if req.Email == "u7@d0.test" {
+				select {
+				case <-hold:
+				case <-ctx.Done():
+					return nil, context.Cause(ctx)
+				}
+			}
+			if time.Now().Before(open) && req.Email != "u7@d0.test" {
+				a := answer(req.Email, verdict.BudgetExhausted)
+				a.RetryAt = open
+				return a, nil
+			}
+			return answer(req.Email, verdict.MailboxAccepted), nil
+		})
+		r := newRig(t, nil, func(o *Options) { o.Verifier = v })
+		id := r.create(Spec{}, manyRows(300, 1)).ID
+		info := r.await(id, "a standstill", func(i *Info) bool { return i.Live.Waiting > 0 })
+		if len(info.Live.Standing) != 1 || info.Live.Waiting < 299-64 || info.Live.Standing[0].Site != "mx.d0.test" {
+			t.Errorf("%d wait: %+v; want all rows of the domain that are not asked about", info.Live.Waiting, info.Live.Standing)
+		}
+		close(hold)
+		if done := r.finished(id); done.Counts.Done != 300 {
+			t.Errorf("%d rows done, want 300", done.Counts.Done)
 		}
 	})
 }
