@@ -15,6 +15,7 @@ import (
 
 // A site that is forgotten between questions, and brought back from the disk, has spent what was refused and nothing else.
 func TestAcceptedQuestionsCostNothingOverTime(t *testing.T) {
+	slow(t)
 	dir := t.TempDir() + "/state"
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, tagged(mailworld.Host{}), func(o *pool.Options) {

@@ -39,6 +39,7 @@ func TestBlockAtRCPT(t *testing.T) {
 
 // The names of sixty mail hosts are longer than a key of the store may be.
 func TestSiteOfManyHostsIsKept(t *testing.T) {
+	slow(t)
 	dir := t.TempDir() + "/state"
 	var names []string
 	spec := mailworld.Spec{Domains: []mailworld.Domain{{Name: "a.test", CatchAll: true}}}

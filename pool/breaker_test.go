@@ -58,6 +58,7 @@ func TestSessionThatDiesAfterItsTest(t *testing.T) {
 
 // The end of the pool in the middle of a test is nobody's refusal: after the restart the test is due again.
 func TestCloseDuringATestIsNoRefusal(t *testing.T) {
+	slow(t)
 	dir := t.TempDir() + "/state"
 	var due time.Time
 	bubble(t, func(t *testing.T) {

@@ -243,6 +243,7 @@ func TestReloadRaisesLimits(t *testing.T) {
 }
 
 func TestScenario46Close(t *testing.T) {
+	slow(t)
 	for _, test := range []struct {
 		name     string
 		grace    time.Duration

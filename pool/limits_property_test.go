@@ -21,6 +21,7 @@ import (
 // while, and sources come and go. Then it counts as the servers do: no network has had more refusals, sessions or
 // questions than the limits allow. Nothing was left reserved, and nobody has waited for ever.
 func TestLimitsHold(t *testing.T) {
+	slow(t)
 	n := 20
 	if testing.Short() {
 		n = 15
@@ -34,6 +35,7 @@ func TestLimitsHold(t *testing.T) {
 
 // TestRefusalsAreCountedOverKills is TestLimitsHold for refusals, with a process that dies twice in the middle of its work.
 func TestRefusalsAreCountedOverKills(t *testing.T) {
+	slow(t)
 	for seed := range 1 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

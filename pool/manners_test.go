@@ -197,6 +197,7 @@ func silentWhile(down *atomic.Bool, dial dialFunc) dialFunc {
 
 // What was spent is spent after a restart, in good order or not.
 func TestScenario46RestartKeepsBudgets(t *testing.T) {
+	slow(t)
 	for name, killed := range map[string]bool{"closed": false, "killed": true} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir() + "/state"

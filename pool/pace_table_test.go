@@ -141,6 +141,7 @@ const (
 
 // The table in docs/operations.md says what the default limits give.
 func TestHonestPace(t *testing.T) {
+	slow(t)
 	const file = "../docs/operations.md"
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -153,6 +153,14 @@ func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
 //go:fix inline
 func ptr[T any](v T) *T { return new(v) }
 
+// slow skips a test that takes a second or more where -short is asked for, as mutation testing does.
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes a second or more")
+	}
+}
+
 // bubble runs f on virtual time.
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()

@@ -21,6 +21,7 @@ import (
 // sources go and the pool stops: each recipient has one outcome, and what is said of a mailbox is true; no
 // transaction has two domains; nobody is asked about more than twice for one question; and nothing is left behind.
 func TestProperties(t *testing.T) {
+	slow(t)
 	n := 40
 	if testing.Short() {
 		n = 20

@@ -17,6 +17,7 @@ import (
 
 // docs/scenarios.md lists every scenario with the tests that hold it; that they are there, TestPagesNameTests sees to.
 func TestScenariosAreListed(t *testing.T) {
+	slow(t)
 	text, err := os.ReadFile("../docs/scenarios.md")
 	if err != nil {
 		t.Fatal(err)
@@ -240,6 +241,7 @@ func TestScenario47OneOfThreeIdle(t *testing.T) {
 
 // The process dies in the middle of a flight. All that was under way may have been refused, and counts so.
 func TestScenario46KilledInMidFlight(t *testing.T) {
+	slow(t)
 	dir, copied := t.TempDir()+"/state", t.TempDir()+"/state"
 	limits := func(o *pool.Options) {
 		o.Limits = unpaced()

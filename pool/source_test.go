@@ -233,6 +233,7 @@ func shares(r *rig, n int) (map[string]int, []string) {
 
 // TestSourceWeights: domains fall to the sources by their weights, always the same, and a change moves few of them.
 func TestSourceWeights(t *testing.T) {
+	slow(t)
 	bubble(t, func(t *testing.T) {
 		const domains = 600
 		weights := func(w ...int) func(*pool.Options) {

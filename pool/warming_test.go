@@ -68,6 +68,7 @@ func TestWarmUp(t *testing.T) {
 
 // TestWarmUpLeases: with a disk to write to, everything of a day can be asked just the same, and nothing waits long.
 func TestWarmUpLeases(t *testing.T) {
+	slow(t)
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, oneHost(mailworld.Host{}), warming(t, 2, "120, 200", openState(t, t.TempDir()+"/state")))
 		start := time.Now()
@@ -97,6 +98,7 @@ func TestWarmUpAlone(t *testing.T) {
 
 // TestWarmUpOverflow: what was queued for a source that has no more for today goes to another one.
 func TestWarmUpOverflow(t *testing.T) {
+	slow(t)
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, tagged(mailworld.Host{}), warming(t, 2, "20, 40, 80, 160", openState(t, t.TempDir()+"/state")))
 		home, domain := "", ""
@@ -139,6 +141,7 @@ func TestWarmUpProvider(t *testing.T) {
 
 // TestWarmUpRestart: what was asked before a restart counts after it; after an unclean end a little more.
 func TestWarmUpRestart(t *testing.T) {
+	slow(t)
 	for _, clean := range []bool{true, false} {
 		t.Run(fmt.Sprint("clean ", clean), func(t *testing.T) {
 			dir, crashed := t.TempDir()+"/state", t.TempDir()+"/state"
@@ -167,6 +170,7 @@ func TestWarmUpRestart(t *testing.T) {
 
 // TestAnotherSourceOfTheName begins anew.
 func TestAnotherSourceOfTheName(t *testing.T) {
+	slow(t)
 	dir := t.TempDir() + "/state"
 	for i := range 2 {
 		bubble(t, func(t *testing.T) {
@@ -184,6 +188,7 @@ func TestAnotherSourceOfTheName(t *testing.T) {
 
 // TestDrainSurvives a restart, and so does Resume.
 func TestDrainSurvives(t *testing.T) {
+	slow(t)
 	dir := t.TempDir() + "/state"
 	for i, want := range []bool{false, true, true, false} {
 		bubble(t, func(t *testing.T) {
