@@ -152,6 +152,5 @@ func reportBounces(j *apitype.Job) []reportBounce {
 
 // ring is the attributes of a circle of radius 15.9155, whose way round is 100, that draw one part of it.
 func ring(s reportSlice) template.HTMLAttr {
-	// The numbers are ours.
-	return template.HTMLAttr(fmt.Sprintf(`stroke-dasharray="%.3f %.3f" stroke-dashoffset="%.3f"`, 100*s.Share, 100-100*s.Share, 25-100*s.Start)) //nolint:gosec // G203
+	return template.HTMLAttr(fmt.Sprintf(`stroke-dasharray="%.3f %.3f" stroke-dashoffset="%.3f"`, 100*s.Share, 100-100*s.Share, 25-100*s.Start)) //nolint:gosec // G203: the numbers are ours.
 }
