@@ -39,8 +39,10 @@ func TestSQLgrey(t *testing.T) {
 	r.start(t, "/usr/bin/perl", "/usr/sbin/sqlgrey")
 	r.waitForListener(t, policy)
 	runPostfix(t, n, r, p)
-	checkGreylist(t, n, "sqlgrey.test", 5*time.Minute)
-	checkManners(t, postfixSessions(t, r.log, n.source()), manners{questions: 3, maxRefused: 3, maxSessions: 4})
+	s := askGreylist(t, n, "sqlgrey.test", 5*time.Minute)
+	s.server, s.version, s.sessions = "Postfix with SQLgrey", version(t, "sqlgrey"), postfixSessions(t, r.log, n.source())
+	checkManners(t, s.sessions, manners{questions: 3, maxRefused: 3, maxSessions: 4})
+	s.write(t)
 }
 
 // greylistdACL is what greylistd's own documentation puts into Exim's ACL.
@@ -70,24 +72,28 @@ func TestGreylistd(t *testing.T) {
 		host: "mx.greylistd.test", addr: addr, domains: "greylistd.test\n",
 		virtual: "ada@greylistd.test: :blackhole:\nbob@greylistd.test: :blackhole:\n", rcpt: greylistdACL,
 	})
-	checkGreylist(t, n, "greylistd.test", 5*time.Minute)
-	checkManners(t, eximSessions(t, r.log, n.source()), manners{questions: 3, maxRefused: 3, maxSessions: 4})
+	s := askGreylist(t, n, "greylistd.test", 5*time.Minute)
+	s.server, s.version, s.sessions = "Exim with greylistd", version(t, "greylistd"), eximSessions(t, r.log, n.source())
+	checkManners(t, s.sessions, manners{questions: 3, maxRefused: 3, maxSessions: 4})
+	s.write(t)
 }
 
-// checkGreylist asks a domain that greylists ada and bob, and knows nobody else.
-func checkGreylist(t *testing.T, n *network, domain string, delay time.Duration) {
+// askGreylist asks a domain that greylists ada and bob, and knows nobody else.
+func askGreylist(t *testing.T, n *network, domain string, delay time.Duration) section {
 	t.Helper()
 	d := startDaemon(t, n, "")
 	began := time.Now()
-	answers := askAll(t, d, []question{
+	questions := []question{
 		{"known", "ada@" + domain, "unknown/greylisted/address"},
 		{"known", "bob@" + domain, "unknown/greylisted/address"},
 		{"unknown", "nobody@" + domain, "undeliverable/mailbox_not_found/address"},
-	})
+	}
+	answers := askAll(t, d, questions)
 	for _, a := range answers[:2] {
 		if got := a.RetryAt.Sub(began); got < delay {
 			t.Errorf("verify(%q).retry_at is in %v; the greylist wants %v", a.Email, got, delay)
 		}
 	}
 	d.stop(t)
+	return section{questions: questions, answers: answers}
 }
