@@ -87,7 +87,7 @@ func (p *progress) show(j *apitype.Job, now time.Time) {
 	fmt.Fprintln(p.w, progressLine(j))
 }
 
-// Widths in columns: of the bar itself, and of a terminal that does not say.
+// Widths in columns: of the bar itself where there is room, and of a terminal that does not say.
 const (
 	barWidth   = 24
 	usualWidth = 80
@@ -96,7 +96,7 @@ const (
 func (p *progress) showBar(j *apitype.Job) {
 	if p.bar == nil {
 		p.bar = progressbar.NewOptions64(-1,
-			progressbar.OptionSetWriter(p.w), progressbar.OptionSetWidth(barWidth), progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetWriter(p.w), progressbar.OptionSetWidth(p.barColumns()), progressbar.OptionSetPredictTime(false),
 			progressbar.OptionSetElapsedTime(false), progressbar.OptionThrottle(50*time.Millisecond), progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerHead: "█", SaucerPadding: "░", BarStart: "", BarEnd: ""}),
 		)
@@ -105,9 +105,12 @@ func (p *progress) showBar(j *apitype.Job) {
 		p.bar.ChangeMax64(j.Rows)
 	}
 	// " 100% " and the bar stand behind the words.
-	p.bar.Describe(fit(progressLine(j), p.width-barWidth-10))
+	p.bar.Describe(fit(progressLine(j), p.width-p.barColumns()-10))
 	_ = p.bar.Set64(min(j.Done, max(0, j.Rows-1))) // As with every write to the terminal. The end is shown by the summary.
 }
+
+// barColumns is how long the bar is: on a narrow terminal the words need the room more.
+func (p *progress) barColumns() int { return min(barWidth, p.width/8) }
 
 // end takes the bar away.
 func (p *progress) end() {
@@ -125,8 +128,16 @@ func fit(s string, columns int) string {
 	return string(runes[:max(0, columns-1)]) + "…"
 }
 
-// progressLine is a job's progress in words.
+// progressLine is a job's progress in words, with what most rows wait for.
 func progressLine(j *apitype.Job) string {
+	if len(j.Progress.Holds) == 0 || j.State != apitype.JobRunning {
+		return progressWords(j)
+	}
+	return progressWords(j) + " · " + holdLine(&j.Progress.Holds[0])
+}
+
+// progressWords is a job's progress in words.
+func progressWords(j *apitype.Job) string {
 	switch j.State {
 	case apitype.JobPreparing:
 		return "Sorting the list …"
@@ -144,10 +155,7 @@ func progressLine(j *apitype.Job) string {
 	if j.Problem != "" {
 		parts = append(parts, printable(j.Problem))
 	}
-	for _, h := range p.Holds[:min(1, len(p.Holds))] {
-		parts = append(parts, holdLine(&h))
-	}
-	if j.Waiting > 0 {
+	if j.Waiting > 0 && !ended(j.State) {
 		parts = append(parts, putOffLine(j, time.Now()))
 	}
 	return strings.Join(parts, " · ")
@@ -194,10 +202,14 @@ func holdWords(h *apitype.JobHold) string {
 
 // untilWhen is a time as short as it can be told.
 func untilWhen(t, now time.Time) string {
-	if t.Sub(now) > 20*time.Hour {
+	switch d := t.Sub(now); {
+	case d > 20*time.Hour:
 		return t.Format("2 Jan 15:04")
+	case d > 5*time.Minute:
+		return t.Format("15:04")
+	default:
+		return t.Format("15:04:05")
 	}
-	return t.Format("15:04:05")
 }
 
 func rate(r float64) string {

@@ -137,7 +137,7 @@ func renderJob(w io.Writer, j *apitype.Job) {
 	row("created", "%s", j.CreatedAt.Local().Format(time.RFC3339))
 	switch {
 	case j.EndedAt.IsZero():
-		row("progress", "%s", progressLine(j))
+		row("progress", "%s", progressWords(j))
 	case j.ExpiresAt.IsZero():
 		row("ended", "%s", j.EndedAt.Local().Format(time.RFC3339))
 	default:
