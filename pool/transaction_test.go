@@ -56,6 +56,7 @@ func TestScenario26TooManyRecipients(t *testing.T) {
 	}{
 		{"452 4.5.3", full(452, "4.5.3 Too many recipients")},
 		{"452 without enhanced code", full(452, "too many recipients")},
+		{"552 without enhanced code", full(552, "too many recipients")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -118,6 +119,32 @@ func TestScenario35ReplyTooMany(t *testing.T) {
 				}
 				r.wantAskedAtMost(2)
 			})
+		}
+	}
+}
+
+// A reply too many at any command, and one that comes before it was asked for: nobody gets another's reply, or that of
+// another command, whatever it says. What the doubt has spoilt is asked about again.
+func TestScenario35ReplyTooManyAnywhere(t *testing.T) {
+	for _, verb := range []string{"BANNER", "EHLO", "MAIL", "RCPT", "RSET"} {
+		for _, text := range []string{"250 2.1.5 ok\r\n", "550 5.1.1 no such user\r\n", "250 2.1.5 ok\r\n550 5.1.1 no such user\r\n"} {
+			for _, pipelining := range []mailworld.Pipelining{mailworld.PipeliningOn, mailworld.PipeliningOff} {
+				bubble(t, func(t *testing.T) {
+					host := mailworld.Host{Pipelining: pipelining, Vary: func(n int, h *mailworld.Host) {
+						if n == 1 {
+							h.Glitches = []mailworld.Glitch{{On: verb, Nth: 1, Do: mailworld.DoExtra, Text: text}}
+						}
+					}}
+					r := newRig(t, oneHost(host), func(o *pool.Options) { o.Limits = unpaced() })
+					out := r.ask(r.hosts("mx.a.test"), "ada@a.test", "nobody@a.test", "bob@a.test")
+					for i, not := range []reply.Class{reply.NoSuchMailbox, reply.Accepted, reply.NoSuchMailbox} {
+						if out[i].Meaning.Class == not {
+							t.Errorf("%q behind %s, pipelining %d: %s is %s by %q", text, verb, pipelining, out[i].Recipient.Path, not, out[i].Reply)
+						}
+					}
+					r.wantAskedAtMost(2)
+				})
+			}
 		}
 	}
 }
