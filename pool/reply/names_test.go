@@ -1,0 +1,181 @@
+package reply
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// holds calls f with each text, and wants what the table says.
+func holds(t *testing.T, what string, f func([]byte) bool, table map[string]bool) {
+	t.Helper()
+	for in, want := range table {
+		if got := f([]byte(in)); got != want {
+			t.Errorf("%s(%q) = %v, want %v", what, in, got, want)
+		}
+	}
+}
+
+// measures is holds for a length.
+func measures(t *testing.T, what string, f func([]byte) int, table map[string]int) {
+	t.Helper()
+	for in, want := range table {
+		if got := f([]byte(in)); got != want {
+			t.Errorf("%s(%q) = %d, want %d", what, in, got, want)
+		}
+	}
+}
+
+func TestNamesOfHosts(t *testing.T) {
+	holds(t, "isIPv4", isIPv4, map[string]bool{
+		"192.0.2.1": true, "255.255.255.255": true, "192.0.2.x": true, "192.0.2.XXX": true, "0.0.0.0": true, "9.9.9.9": true,
+		"192.0.2": false, "192.0.2.1.1": false, "192.0.2.": false, ".192.0.2": false, "192..0.2": false, "1921.0.2.1": false, "192.0.2.1a": false, "": false,
+	})
+	holds(t, "isIPv6", isIPv6, map[string]bool{
+		"2001:db8::1": true, "::1": true, "a:f:A:F": true, "1:2:3:4": true, "::ffff:192.0.2.1": true, "::": true, "09:af:AF:0": true,
+		"12:34:56": false, "12:34": false, "2001:db8:g::": false, "2001:db8:G::": false, "`:1:2:3": false, "@:1:2:3": false, "": false,
+	})
+	strict := func(b []byte) bool { return isHost(b, true) }
+	holds(t, "isHost, strict", strict, map[string]bool{
+		"mx.example.com": true, "example.com": true, "a.de": true, "mx1.a-b.test": true,
+		"com": false, "": false, ".com": false, "a..com": false, "a.com.": false, "rejected.Please": false, "mx1.a.please": false, "a.b.1com": false, "x.9a": false,
+	})
+	loose := func(b []byte) bool { return isHost(b, false) }
+	holds(t, "isHost", loose, map[string]bool{
+		"mx1.a.please": true, "mx-a.b.please": true, "mx.a.com": true, "a1.please": false, "RESOLVER.ADR.NotFound": false, "a-b.please": false, "1.2.3": false,
+	})
+	holds(t, "isTopLevel", isTopLevel, map[string]bool{
+		"com": true, "COM": true, "de": true, "d-": false, "-d": false, "please": false, "c": false, "localdomain": true, strings.Repeat("m", 25): false,
+	})
+	holds(t, "isName", isName, map[string]bool{
+		"a@b.com": true, "@b.com": false, "a@b": false, "192.0.2.1": true, "2001:db8::1": true, "b.com": true, "b.please": false, "a1.b.please": false,
+	})
+	for in, want := range map[string]string{"..a..": "a", "a": "a", "": "", "...": "", "(a.b)": "a.b"} {
+		if got := string(trimJoins([]byte(in))); got != want {
+			t.Errorf("trimJoins(%q) = %q, want %q", in, got, want)
+		}
+	}
+	measures(t, "nameEnd", nameEnd, map[string]int{"a.com": 5, "a\x01b": 1, "\x01b": 0, "": 0})
+}
+
+func TestBracketsAndQuotes(t *testing.T) {
+	measures(t, "bareName", bareName, map[string]int{
+		"<ada>": 5, "<a-d_a+1>x": 9, "<>": 2, "<ada": 0, "<a.b>": 0, "<a b>": 0, "<a\x01b>": 5, "<": 0,
+		"<" + strings.Repeat("a", 78) + ">": 80, "<" + strings.Repeat("a", 79) + ">": 0,
+	})
+	measures(t, "quotedLocalPart", quotedLocalPart, map[string]int{
+		`"a b"@c`: 5, `""@c`: 2, `"a"b"@c`: 0, `"a b" c`: 0, `"`: 0, `"@c`: 0,
+		`"` + strings.Repeat("a", 67) + `"@c`: 69, `"` + strings.Repeat("a", 68) + `"@c`: 0,
+	})
+	measures(t, "bracketed", bracketed, map[string]int{
+		"[192.0.2.1]": 11, "[192.0.2.1] x": 11, "[IPv6:2001:db8::1]": 18, "[ipv6:::1]": 10, "[2001:db8::1]": 13,
+		"[x]": 0, "[]": 0, "[192.0.2.1": 0, "[IPv6:]": 0, "[": 0, "[" + strings.Repeat("1", 64) + "]": 0,
+	})
+}
+
+// A line may end anywhere; what it cut is put together again, and nothing else.
+func TestLineEndsInWords(t *testing.T) {
+	table := Builtin()
+	for _, tt := range []struct {
+		b, next string
+		want    bool
+	}{
+		{"user rejec", "ted by us", true},
+		{"user rejected", "by us", false},
+		{"user rejec", "", false},
+		{"", "ted", false},
+		{"user rejec ", "ted", false},
+		{"host 192.0.2.", "1 is bad", true},
+		{"host 192.0.2.", "x is bad", false},
+		{"it ends here.", "1 of 2", false},
+		{".", "1", false},
+		{"host 192.0.2", ".1 is bad", true},
+		{"host 192.0.2", ". Bad", false},
+		{"host 192.0.2", ".", false},
+		{"wait 30", "0 seconds", true},
+		{"said: 550", "5.1.1 no", false},
+		{"said: 550", "51", true},
+		{"said: 5502", "5.1", true},
+		{"see https://a.test/b", "c", true},
+		{"see https://a.test/b", " c", false},
+		{"see <https://a.test/b> x", "c", false},
+		{"see https://a.test/b x", "zzz", false},
+		{strings.Repeat("x", maxWord), "y", false},
+	} {
+		if got := table.cutInWord([]byte(tt.b), tt.next); got != tt.want {
+			t.Errorf("cutInWord(%q, %q) = %v, want %v", tt.b, tt.next, got, tt.want)
+		}
+	}
+}
+
+func TestPartsOfDelays(t *testing.T) {
+	for _, tt := range []struct {
+		in    string
+		v, at int
+	}{{"0", 0, 1}, {"9", 9, 1}, {"300 s", 300, 3}, {"999999", 999999, 6}, {"1000000", 0, 7}, {"x", 0, 0}, {"", 0, 0}} {
+		if v, n := number([]byte(tt.in)); v != tt.v || n != tt.at {
+			t.Errorf("number(%q) = %d, %d, want %d, %d", tt.in, v, n, tt.v, tt.at)
+		}
+	}
+	for in, want := range map[string]time.Duration{
+		"in 00:04:58":              298 * time.Second,
+		"in 59:59:59":              maxRetry,
+		"in 1:02:03":               time.Hour + 2*time.Minute + 3*time.Second,
+		"in 00:04:60":              0,
+		"in 00:04:":                0,
+		"in 00:04":                 0,
+		"in 000:04:58":             0,
+		"at 00:04:58":              0,
+		"retry=60":                 time.Minute,
+		"retry = 60":               time.Minute,
+		"retry: 60":                time.Minute,
+		"retry 60":                 0,
+		"retry=60.5":               0,
+		"retry=60.":                time.Minute,
+		"retry=60x":                0,
+		"=60":                      0,
+		"size=60":                  0,
+		"5s":                       5 * time.Second,
+		"5M":                       5 * time.Minute,
+		"5h":                       5 * time.Hour,
+		"5 s":                      0,
+		"5 min":                    5 * time.Minute,
+		"5-minute":                 5 * time.Minute,
+		"5\x01minutes":             5 * time.Minute,
+		"1 hour(s) 25 minute(s)":   85 * time.Minute,
+		"1 hour and 5 minutes":     65 * time.Minute,
+		"1 hour, 5 minutes":        65 * time.Minute,
+		"2 minutes, or 60 seconds": 2 * time.Minute,
+		"60 seconds, or 2 minutes": 2 * time.Minute,
+		"v1.5 minutes":             0,
+		"-5 minutes":               0,
+		"#5 minutes":               0,
+		"a5 minutes":               0,
+		"5 mi":                     0,
+		"5":                        0,
+		"9999999 seconds":          0,
+	} {
+		if got := delay([]byte(in)); got != want {
+			t.Errorf("delay(%q) = %v, want %v", in, got, want)
+		}
+	}
+}
+
+func TestProviderOf(t *testing.T) {
+	for _, tt := range []struct {
+		id, mx, want string
+		ok           bool
+	}{
+		{"google", "", "google", true},
+		{"google", "mx.a.test", "google", true},
+		{"nobody", "", "", false},
+		{"", "aspmx.l.google.com, alt1.aspmx.l.google.com", "google", true},
+		{"", "aspmx.l.google.com alt1.aspmx.l.google.com", "google", true},
+		{"", "mx.a.test", "", true},
+		{"", "", "", true},
+	} {
+		if got, err := ProviderOf(tt.id, tt.mx); got != tt.want || (err == nil) != tt.ok {
+			t.Errorf("ProviderOf(%q, %q) = %q, %v, want %q", tt.id, tt.mx, got, err, tt.want)
+		}
+	}
+}
