@@ -16,7 +16,6 @@ type page struct {
 	asked      int
 	sessions   int
 	recipients int
-	level      int // What b may ask; 0 if its warm-up is over.
 	b          pool.SourceStats
 	sites      int
 	entries    int
