@@ -149,8 +149,8 @@ func (s *session) sentOf(f *flight, b *batch, i int, e *smtp.Error) []*probe {
 func (s *session) doubtful(f *flight, e *smtp.Error, silence time.Duration) bool {
 	together := s.pipelined() && f.answered()
 	switch {
-	case together && (f.confused() || e != nil && e.Kind == smtp.KindTimeout):
-		// Commands that came together were not all understood: they have to be sent one by one.
+	case together && (f.confused() || f.crossed() || e != nil && e.Kind == smtp.KindTimeout):
+		// Commands that came together were not all understood, or not answered in order: they have to be sent one by one.
 		s.lane.path.pool.learnLocked(s.host, brokenPipelining)
 		s.retiring = true
 		return true

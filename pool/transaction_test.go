@@ -149,6 +149,43 @@ func TestScenario35ReplyTooManyAnywhere(t *testing.T) {
 	}
 }
 
+// Replies that change places: nobody gets another's, as far as their words tell. A server that names an alias's target in
+// its reply to the alias is believed.
+func TestScenario35RepliesChangePlaces(t *testing.T) {
+	for _, verb := range []string{"MAIL", "RCPT", "RSET"} {
+		for _, paths := range [][]string{{"ada@a.test", "nobody@a.test"}, {"nobody@a.test", "ada@a.test"}, {"ada@a.test"}, {"nobody@a.test"}} {
+			t.Run(fmt.Sprintf("%s %q", verb, paths), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					host := mailworld.Host{Vary: func(n int, h *mailworld.Host) {
+						if n == 1 {
+							h.Glitches = []mailworld.Glitch{{On: verb, Nth: 1, Do: mailworld.DoSwap}}
+						}
+					}}
+					r := newRig(t, oneHost(host), func(o *pool.Options) { o.Limits = unpaced() })
+					for i, o := range r.ask(r.hosts("mx.a.test"), paths...) {
+						wrong := map[string]reply.Class{"ada@a.test": reply.NoSuchMailbox, "nobody@a.test": reply.Accepted}[paths[i]]
+						if o.Meaning.Class == wrong {
+							t.Errorf("%s is %s by %q", paths[i], wrong, o.Reply)
+						}
+					}
+					r.wantAskedAtMost(2)
+				})
+			})
+		}
+	}
+	t.Run("an alias", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			spec := oneHost(mailworld.Host{})
+			spec.Domains[0].Replies = map[string]mailworld.Reply{"alias": mailworld.Say(550, "5.1.1 <nobody@a.test>: User unknown")}
+			r := newRig(t, spec, func(o *pool.Options) { o.Limits = unpaced() })
+			for i, o := range r.ask(r.hosts("mx.a.test"), "ada@a.test", "alias@a.test", "nobody@a.test") {
+				r.want(o, []reply.Class{reply.Accepted, reply.NoSuchMailbox, reply.NoSuchMailbox}[i])
+			}
+			r.wantAskedAtMost(1)
+		})
+	})
+}
+
 // A server that accepts every recipient: whatever is asked, DATA is not among it (the rig looks).
 func TestScenario39AcceptsAll(t *testing.T) {
 	bubble(t, func(t *testing.T) {
