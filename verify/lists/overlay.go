@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	maxLine   = 1024 // Octets of a line in an operator's file.
-	maxFaults = 20   // Faults that are reported of one file.
+	maxFile   = 64 << 20 // Octets of an operator's file: some million names.
+	maxLine   = 1024     // Octets of a line in it.
+	maxFaults = 20       // Faults that are reported of one file.
 )
 
 // A line is one name in an operator's file.
@@ -137,13 +138,23 @@ func (f *faults) err() error {
 	return errors.Join(f.errs...)
 }
 
+// readFile reads the names in a file. A device or a pipe might have no end, or never begin.
 func readFile(path string) ([]line, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: is no file", path)
+	case info.Size() > maxFile:
+		return nil, fmt.Errorf("%s: is larger than %d MiB", path, maxFile>>20)
+	}
 	f, err := os.Open(path) //nolint:gosec // G304: the file that the operator names.
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return readLines(path, f)
+	return readLines(path, io.LimitReader(f, maxFile)) // It may grow while it is read.
 }
 
 // readLines reads names, one per line, without comments, blank lines, carriage returns and a byte order mark.

@@ -21,6 +21,10 @@ func FuzzOverlay(f *testing.F) {
 		f.Add([]byte(text), uint8(1))
 	}
 	dir := f.TempDir()
+	l, err := New(Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, text []byte, which uint8) {
 		path := filepath.Join(dir, "names")
 		if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -32,8 +36,7 @@ func FuzzOverlay(f *testing.F) {
 		} else {
 			opts.Role.Add = []string{path}
 		}
-		l, err := New(opts)
-		if err != nil {
+		if err := l.Reload(opts); err != nil {
 			if text := err.Error(); !strings.Contains(text, path) || strings.Count(text, "\n") > maxFaults || !utf8.ValidString(text) {
 				t.Errorf("the error reads %q", text)
 			}
@@ -41,7 +44,7 @@ func FuzzOverlay(f *testing.F) {
 		}
 		lines, err := readLines(path, strings.NewReader(string(text)))
 		if err != nil {
-			t.Fatalf("readLines() = %v, after New took the file", err)
+			t.Fatalf("readLines() = %v, after Reload took the file", err)
 		}
 		for _, line := range lines {
 			if which%2 != 0 {

@@ -1,7 +1,10 @@
 package lists_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/verimails/verimaild/verify/lists"
@@ -99,7 +102,24 @@ func TestFaultyFiles(t *testing.T) {
 		}, []string{"/nonexistent/roles.txt", "no such file"}},
 		{"directory", func(t *testing.T) lists.Options {
 			return lists.Options{Role: lists.Overlay{Add: []string{t.TempDir()}}}
-		}, []string{"is a directory"}},
+		}, []string{"is no file"}},
+		{"device without an end", func(*testing.T) lists.Options {
+			return lists.Options{Role: lists.Overlay{Add: []string{"/dev/zero"}}}
+		}, []string{"/dev/zero: is no file"}},
+		{"pipe that nobody writes to", func(t *testing.T) lists.Options {
+			pipe := filepath.Join(t.TempDir(), "pipe")
+			if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return lists.Options{Role: lists.Overlay{Add: []string{pipe}}}
+		}, []string{"pipe: is no file"}},
+		{"huge file", func(t *testing.T) lists.Options {
+			path := file(t)
+			if err := os.Truncate(path, 1<<40); err != nil { // A sparse one.
+				t.Fatal(err)
+			}
+			return lists.Options{Disposable: lists.Overlay{Add: []string{path}}}
+		}, []string{"is larger than 64 MiB"}},
 		{"address instead of a domain", func(t *testing.T) lists.Options {
 			return lists.Options{Disposable: lists.Overlay{Add: []string{file(t, "# x", "ada@example.com")}}}
 		}, []string{"names.txt:2:", "@"}},
