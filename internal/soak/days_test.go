@@ -248,8 +248,8 @@ func (l *life) blocked(addr netip.Addr) {
 	var last time.Time
 	for _, v := range vs {
 		gap, slack := v.at.Sub(last), time.Hour+l.down(last, v.at)+l.lost(last, v.at)
-		if n > 0 && gap > time.Minute && (gap < opens[n-1] || gap > opens[n-1]+slack) {
-			l.t.Errorf("%s from %v: tried again %v after refusal %d, at %v, want %v, or up to %v later", blockHost, addr, gap, n, v.at, opens[n-1], slack)
+		if want := opens[min(max(n-1, 0), len(opens)-1)]; n > 0 && gap > time.Minute && (gap < want || gap > want+slack) {
+			l.t.Errorf("%s from %v: tried again %v after refusal %d, at %v, want %v, or up to %v later", blockHost, addr, gap, n, v.at, want, slack)
 		}
 		switch {
 		case v.code == 250:
