@@ -15,9 +15,6 @@ func merge(p, x Provider) Provider {
 	if x.MX != nil {
 		p.MX = x.MX
 	}
-	if x.Banner != nil {
-		p.Banner = x.Banner
-	}
 	if x.Consumer != nil {
 		p.Consumer = x.Consumer
 	}

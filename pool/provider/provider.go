@@ -83,7 +83,6 @@ type Provider struct {
 	ID             string   // Such as google; lower case, digits and underscores.
 	Name           string   // For people.
 	MX             []string // Patterns of its mail hosts; see Table.Match.
-	Banner         []string // For rows of server software: words that its greeting carries. Such a row has no MX.
 	Mode           Mode
 	Note           string // The observation behind Mode, with its date.
 	Controls       ControlCost

@@ -7,7 +7,6 @@ import (
 	"io"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -24,7 +23,6 @@ type row struct {
 	ID             string   `yaml:"id"`
 	Name           string   `yaml:"name"`
 	MX             []string `yaml:"mx"`
-	Banner         []string `yaml:"banner"`
 	Mode           Mode     `yaml:"mode"`
 	Note           string   `yaml:"note"`
 	Controls       string   `yaml:"controls"`
@@ -76,7 +74,7 @@ func Parse(text []byte) (version string, rows []Provider, err error) {
 
 func (r *row) provider() (Provider, error) {
 	p := Provider{
-		ID: r.ID, Name: r.Name, MX: r.MX, Banner: r.Banner, Mode: r.Mode, Note: r.Note, Controls: ControlCost(r.Controls),
+		ID: r.ID, Name: r.Name, MX: r.MX, Mode: r.Mode, Note: r.Note, Controls: ControlCost(r.Controls),
 		Consumer: r.Consumer, Refuses: r.Refuses, Source: r.Source, Confidence: Confidence(r.Confidence),
 	}
 	var errs []error
@@ -149,10 +147,8 @@ func check(p *Provider) error {
 	switch {
 	case !idPattern.MatchString(p.ID):
 		return bad("id", "want lower-case letters, digits and underscores")
-	case len(p.MX) == 0 && len(p.Banner) == 0:
+	case len(p.MX) == 0:
 		return bad("mx", "want at least one pattern")
-	case len(p.MX) > 0 && len(p.Banner) > 0:
-		return bad("banner", "is only for rows without mx")
 	case !slices.Contains([]Mode{"", ModeProbe, ModeWeak, ModeNoSignal, ModeSkip}, p.Mode):
 		return bad("mode", "%q: want probe, weak, no_signal or skip", p.Mode)
 	case p.Mode != "" && p.Mode != ModeProbe && p.Note == "":
@@ -163,11 +159,6 @@ func check(p *Provider) error {
 		return bad("refuses", "%q: want rcpt, data, mixed or bounce", p.Refuses)
 	case !slices.Contains([]Confidence{"", ConfidenceHigh, ConfidenceMedium, ConfidenceLow}, p.Confidence):
 		return bad("confidence", "%q: want high, medium or low", p.Confidence)
-	}
-	for _, w := range p.Banner {
-		if w != strings.ToLower(w) || w == "" {
-			return bad("banner", "%q: want lower case", w)
-		}
 	}
 	if err := p.Limits.check(); err != nil {
 		return bad("limits", "%v", err)

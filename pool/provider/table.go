@@ -4,7 +4,6 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -37,17 +36,8 @@ func Match(hosts []string) (p *Provider, mixed bool) { return builtin().Match(ho
 // ByID is Table.ByID of the built-in table.
 func ByID(id string) *Provider { return builtin().ByID(id) }
 
-// ByBanner is Table.ByBanner of the built-in table.
-func ByBanner(greeting string) *Provider { return builtin().ByBanner(greeting) }
-
 // RefusesUnknown is Table.RefusesUnknown of the built-in table.
 func RefusesUnknown(domain string) bool { return builtin().RefusesUnknown(domain) }
-
-// All is Table.All of the built-in table.
-func All() []*Provider { return builtin().All() }
-
-// Version is the date of the built-in table.
-func Version() string { return builtin().version }
 
 // Load compiles the built-in rows together with extra ones. An extra row whose ID is known changes the fields
 // that it sets and keeps the others; one with a new ID is added. The error names the row and its key.
@@ -108,12 +98,6 @@ func compile(version string, rows []Provider) (*Table, error) {
 // Version is the date of the built-in rows.
 func (t *Table) Version() string { return t.version }
 
-// All lists the providers in the order of the table, those of server software last.
-func (t *Table) All() []*Provider { return slices.Clone(t.rows) }
-
-// IDs lists the provider ids, sorted.
-func (t *Table) IDs() []string { return slices.Sorted(maps.Keys(t.byID)) }
-
 // ByID returns the provider called id, or nil.
 func (t *Table) ByID(id string) *Provider { return t.byID[id] }
 
@@ -141,20 +125,6 @@ func (t *Table) host(name string) *Provider {
 	for i := range t.patterns {
 		if t.patterns[i].match(name) {
 			return t.patterns[i].provider
-		}
-	}
-	return nil
-}
-
-// ByBanner returns the row of the server software that a greeting gives away, or nil. It is for hosts that
-// belong to no known provider: a greeting can say anything, so it serves for pacing and never for judging.
-func (t *Table) ByBanner(greeting string) *Provider {
-	greeting = strings.ToLower(greeting)
-	for _, p := range t.rows {
-		for _, w := range p.Banner {
-			if strings.Contains(greeting, w) {
-				return p
-			}
 		}
 	}
 	return nil

@@ -46,10 +46,10 @@ func TestMatch(t *testing.T) {
 
 // TestBuiltin holds every row of the embedded table to what its readers rely on.
 func TestBuiltin(t *testing.T) {
-	if Version() == "" {
-		t.Error("Version() is empty")
+	if builtin().Version() == "" {
+		t.Error("the table has no date")
 	}
-	for _, p := range All() {
+	for _, p := range builtin().rows {
 		if p.Name == "" || p.Source == "" || p.Confidence == "" {
 			t.Errorf("provider %s: name, source and confidence are wanted, have %q, %q, %q", p.ID, p.Name, p.Source, p.Confidence)
 		}
@@ -74,25 +74,6 @@ func TestBuiltin(t *testing.T) {
 	}
 	if ByID("nobody") != nil {
 		t.Error("ByID(nobody) is a row")
-	}
-}
-
-func TestByBanner(t *testing.T) {
-	tests := map[string]string{
-		"mx.example.com ESMTP Postfix (Debian/GNU)":                                 "banner_postfix",
-		"host.example.com ESMTP Exim 4.98 #2 Mon, 01 Jan 2026 00:00:00 +0000":       "banner_exim",
-		"mail.example.com Microsoft ESMTP MAIL Service ready at Mon, 1 Jan 2026":    "banner_exchange",
-		"mx.example.com ESMTP Sendmail 8.17.1/8.17.1; Mon, 1 Jan 2026 00:00:00 GMT": "banner_sendmail",
-		"mx.example.com ESMTP": "",
-	}
-	for greeting, want := range tests {
-		got := ""
-		if p := ByBanner(greeting); p != nil {
-			got = p.ID
-		}
-		if got != want {
-			t.Errorf("ByBanner(%q) = %q, want %q", greeting, got, want)
-		}
 	}
 }
 
@@ -145,8 +126,6 @@ func TestLoadErrors(t *testing.T) {
 		{name: "controls", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Controls: "cheap"}, want: "controls"},
 		{name: "phase", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Refuses: "helo"}, want: "refuses"},
 		{name: "confidence", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Confidence: "sure"}, want: "confidence"},
-		{name: "banner beside mx", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Banner: []string{"x"}}, want: "banner"},
-		{name: "banner in upper case", row: Provider{ID: "x", Banner: []string{"ESMTP"}}, want: "banner"},
 		{name: "negative limit", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Limits: Limits{Sessions: &minus}}, want: "limits"},
 		{name: "ratio over one", row: Provider{ID: "x", MX: []string{"mx.example.com"}, ProviderLimits: Limits{RefusalRatio: &two}}, want: "provider_limits"},
 	}
