@@ -61,7 +61,6 @@ type Writer struct {
 	o     WriteOptions
 	enc   encoder
 	begun bool
-	rows  int64
 	buf   []byte
 }
 
@@ -102,14 +101,10 @@ func (w *Writer) Write(row Row, out Outcome) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
-	w.rows++
 	w.buf = w.enc.row(w.buf[:0], &row, &out)
 	_, err := w.w.Write(w.buf)
 	return err
 }
-
-// Rows is the number of rows written.
-func (w *Writer) Rows() int64 { return w.rows }
 
 // Flush writes what is not written yet; of an output without rows, the header.
 func (w *Writer) Flush() error {
