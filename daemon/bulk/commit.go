@@ -40,7 +40,7 @@ type change struct {
 
 // Bounds of one commit, well within those of the store.
 const (
-	maxChanges    = 4000
+	maxChanges    = 2000
 	maxWrites     = 1900
 	maxBatchBytes = 400 << 10 // Beside the block.
 )

@@ -154,7 +154,7 @@ func (r *runner) drain() {
 func (r *runner) fill(now time.Time) error {
 	window := r.job.share()
 	r.sched.window = window
-	for r.inFlight < window && len(r.pending) < 4*maxChanges {
+	for r.inFlight < window && len(r.pending) < 2*maxChanges {
 		it, ok, err := r.next(now, window)
 		if err != nil {
 			return err
