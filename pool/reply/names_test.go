@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/verimails/verimaild/pool/smtp"
 )
 
 // holds calls f with each text, and wants what the table says.
@@ -176,6 +178,80 @@ func TestProviderOf(t *testing.T) {
 	} {
 		if got, err := ProviderOf(tt.id, tt.mx); got != tt.want || (err == nil) != tt.ok {
 			t.Errorf("ProviderOf(%q, %q) = %q, %v, want %q", tt.id, tt.mx, got, err, tt.want)
+		}
+	}
+}
+
+// An enhanced code in the text counts if it is one, of the reply's class, and the first; not one that is quoted.
+func TestEnhancedCodeInTheText(t *testing.T) {
+	for _, tt := range []struct {
+		name, code, text string
+		had              smtp.EnhancedCode
+		said             bool
+		is               bool
+		want             smtp.EnhancedCode
+	}{
+		{"of the class", "550", "5.7.1", smtp.EnhancedCode{}, false, true, smtp.EnhancedCode{Class: 5, Subject: 7, Detail: 1}},
+		{"of three digits", "450", "4.123.456", smtp.EnhancedCode{}, false, true, smtp.EnhancedCode{Class: 4, Subject: 123, Detail: 456}},
+		{"positive", "250", "2.1.5", smtp.EnhancedCode{}, false, true, smtp.EnhancedCode{Class: 2, Subject: 1, Detail: 5}},
+		{"of another class", "450", "5.7.1", smtp.EnhancedCode{}, false, true, smtp.EnhancedCode{}},
+		{"the second", "550", "5.7.1", smtp.EnhancedCode{Class: 5, Detail: 1}, false, true, smtp.EnhancedCode{Class: 5, Detail: 1}},
+		{"quoted", "550", "5.7.1", smtp.EnhancedCode{}, true, true, smtp.EnhancedCode{}},
+		{"of no class", "350", "3.7.1", smtp.EnhancedCode{}, false, false, smtp.EnhancedCode{}},
+		{"two numbers", "550", "5.7", smtp.EnhancedCode{}, false, false, smtp.EnhancedCode{}},
+		{"four numbers", "550", "5.7.1.1", smtp.EnhancedCode{}, false, false, smtp.EnhancedCode{}},
+		{"four digits", "550", "5.7.1234", smtp.EnhancedCode{}, false, false, smtp.EnhancedCode{}},
+		{"nothing at the end", "550", "5.7.", smtp.EnhancedCode{}, false, false, smtp.EnhancedCode{}},
+		{"nothing at the start", "550", ".5.7", smtp.EnhancedCode{}, false, false, smtp.EnhancedCode{}},
+		{"letters", "550", "5.7.a", smtp.EnhancedCode{}, false, false, smtp.EnhancedCode{}},
+	} {
+		s := scan{code: codePattern([]byte(tt.code)), enhanced: tt.had, said: tt.said}
+		if got := s.enhancedCode([]byte(tt.text)); got != tt.is || s.enhanced != tt.want {
+			t.Errorf("%s: enhancedCode(%s) = %v, noted %v, want %v, %v", tt.name, tt.text, got, s.enhanced, tt.is, tt.want)
+		}
+	}
+}
+
+// Lines are joined where they were folded, up to what is kept of a reply.
+func TestJoinedLines(t *testing.T) {
+	long := strings.Repeat("x", maxText-4)
+	for _, tt := range []struct {
+		name  string
+		lines []string
+		want  string
+	}{
+		{"one", []string{"a"}, "a"},
+		{"two", []string{"a", "b"}, "a\x01b"},
+		{"an empty one", []string{"", "b"}, "\x01b"},
+		{"a word cut in two", []string{"user rejec", "ted"}, "user rejected"},
+		{"all there is room for", []string{long, "abc"}, long + "\x01abc"},
+		{"one octet more", []string{long, "abcd"}, long + "\x01abc"},
+		{"nothing is left", []string{long, "abc", "d"}, long + "\x01abc\x01"},
+	} {
+		if got := string(Builtin().appendLines(nil, tt.lines)); got != tt.want {
+			t.Errorf("%s: appendLines = %d octets ending in %q, want %d ending in %q",
+				tt.name, len(got), got[max(0, len(got)-8):], len(tt.want), tt.want[max(0, len(tt.want)-8):])
+		}
+	}
+}
+
+func TestEnhancedPatterns(t *testing.T) {
+	for _, tt := range []struct {
+		code smtp.EnhancedCode
+		want bool
+	}{
+		{smtp.EnhancedCode{Class: 5, Subject: 1, Detail: 1}, true},
+		{smtp.EnhancedCode{Class: 4, Subject: 1, Detail: 1}, false},
+		{smtp.EnhancedCode{Class: 5, Subject: 2, Detail: 1}, false},
+		{smtp.EnhancedCode{Class: 5, Subject: 1, Detail: 2}, false},
+		{smtp.EnhancedCode{}, false},
+	} {
+		p, err := parseEnhanced("5.1.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.match(tt.code); got != tt.want {
+			t.Errorf("5.1.1 matches %v = %v, want %v", tt.code, got, tt.want)
 		}
 	}
 }
