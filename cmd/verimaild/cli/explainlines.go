@@ -156,5 +156,5 @@ func nameID(id json.RawMessage) string {
 	if id == nil || string(id) == "null" {
 		return ""
 	}
-	return fmt.Sprintf(" (id %s)", id)
+	return fmt.Sprintf(" (id %s)", printable(string(id)))
 }
