@@ -108,45 +108,54 @@ func (n *network) waitForGreeting(t testing.TB, r *root, addr netip.AddrPort) {
 	}
 }
 
-// dial opens a connection to a server from a bystander's address, until the test ends.
-func (n *network) dial(t testing.TB, addr netip.AddrPort) net.Conn {
-	t.Helper()
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.bystander(), 0)), Timeout: patience}
-	conn, err := d.DialContext(t.Context(), "tcp", addr.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
-// waitForRoom returns once a server that was full greets again.
-func (n *network) waitForRoom(t testing.TB, addr netip.AddrPort) {
+// occupy opens as many sessions with a server, from a bystander's address, until the test ends. It tries again when one is
+// refused: the server may not have noticed yet that one before is over.
+func (n *network) occupy(t testing.TB, addr netip.AddrPort, sessions int) []net.Conn {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	timeout := time.After(patience)
-	for !n.greets(addr) {
+	var conns []net.Conn
+	for len(conns) < sessions {
+		conn, greeted, err := n.open(addr)
+		if err == nil {
+			t.Cleanup(func() { conn.Close() })
+		}
+		if greeted {
+			conns = append(conns, conn)
+			continue
+		}
 		select {
 		case <-tick.C:
 		case <-timeout:
-			t.Fatalf("%s greets nobody %v after everybody left", addr, patience)
+			t.Fatalf("%s takes %d sessions, want %d: %v", addr, len(conns), sessions, err)
 		}
 	}
+	return conns
 }
 
 // greets reports whether a server at addr says 220.
 func (n *network) greets(addr netip.AddrPort) bool {
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.bystander(), 0)), Timeout: time.Second}
-	conn, err := d.Dial("tcp", addr.String())
+	conn, greeted, err := n.open(addr)
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second)) // An error shows at the read.
-	line, err := bufio.NewReader(conn).ReadString('\n')
 	_, _ = conn.Write([]byte("QUIT\r\n")) // Out of politeness.
-	return err == nil && strings.HasPrefix(line, "220")
+	return greeted
+}
+
+// open connects to a server from a bystander's address, and reports whether it says 220.
+func (n *network) open(addr netip.AddrPort) (conn net.Conn, greeted bool, err error) {
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.bystander(), 0)), Timeout: 5 * time.Second}
+	conn, err = d.Dial("tcp", addr.String())
+	if err != nil {
+		return nil, false, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second)) // An error shows at the read.
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	_ = conn.SetDeadline(time.Time{})
+	return conn, err == nil && strings.HasPrefix(line, "220"), nil
 }
 
 // waitForName returns once the resolver finds a name.

@@ -273,7 +273,7 @@ func apt(t testing.TB, dir string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), aptTimeout)
 	defer cancel()
 	// The user _apt, which apt-get becomes for downloads, can't write to a cache below root's home directory.
-	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-o", "APT::Sandbox::User=root"}, args...)...)
+	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=3"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	var stderr bytes.Buffer
