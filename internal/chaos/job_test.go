@@ -105,7 +105,7 @@ func (l *list) check(ctx context.Context, j *apitype.Job) (settled int, err erro
 		if in.N != fmt.Sprint(n) || in.Email != l.rows[n] || row.Verdict == "" || row.Reason == "" {
 			return 0, fmt.Errorf("row %d is %s, want %s with an outcome", n, row.Row, l.rows[n])
 		}
-		l.caller.book.heard(l.rows[n], row.Reason, row.CheckedAt, string(row.Row))
+		l.caller.book.heard(l.rows[n], row.Reason, row.CheckedAt.Add(-rowSlack), string(row.Row))
 		if row.Verdict != apitype.Unknown {
 			settled++
 		}

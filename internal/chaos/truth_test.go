@@ -60,9 +60,13 @@ func (s state) allowed() []verdict.Reason {
 	}
 }
 
-// slack is how much older than its evidence what an answer rests on may be: mail hosts from memory, and a transaction that
-// was under way.
-const slack = 5 * time.Second
+const (
+	// slack is how much older than its evidence what an answer rests on may be: a transaction that was under way.
+	slack = 5 * time.Second
+
+	// rowSlack is how much older than the time of a row its evidence may be: a control may take its time.
+	rowSlack = 30 * time.Second
+)
 
 // An era is the time from which on something is so. What was so before it may be seen until it is over for sure.
 type era struct {
@@ -129,12 +133,16 @@ func (tr *truth) eras(email string) []era {
 	return out
 }
 
+// ofDNS reports whether it is the DNS that says so. A question that waits for a session goes by what the DNS said when it
+// was asked, however long ago that was.
+func (s state) ofDNS() bool { return s == noDomain || s == takesNone }
+
 // said is what a mail server says of an address at a moment: what the DNS says of its domain by then is nothing to it.
 func (tr *truth) said(email string, at time.Time) state {
 	list := tr.eras(email)
 	s := list[0].state
 	for _, e := range list[1:] {
-		if !at.Before(e.from) && e.state != noDomain && e.state != takesNone {
+		if !at.Before(e.from) && !e.state.ofDNS() {
 			s = e.state
 		}
 	}
@@ -208,7 +216,7 @@ func (tr *truth) judge(email, reason string, evidence time.Time) string {
 	}
 	list := tr.eras(email)
 	for i, e := range list {
-		over := i+1 < len(list) && list[i+1].sure.Before(evidence.Add(-slack))
+		over := i+1 < len(list) && !list[i+1].state.ofDNS() && list[i+1].sure.Before(evidence.Add(-slack))
 		if !over && !e.from.After(time.Now()) && slices.Contains(e.state.allowed(), got) {
 			return ""
 		}

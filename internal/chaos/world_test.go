@@ -54,7 +54,7 @@ func newWorld(t *testing.T, p *plan) *world {
 
 func (w *world) host(i int) mailworld.Host {
 	p := &w.plan.hosts[i]
-	h := mailworld.Host{Name: p.name, Style: p.style, Harvest: mailworld.Harvest{Bits: 24}}
+	h := mailworld.Host{Name: p.name, Style: p.style, Relay: true, Harvest: mailworld.Harvest{Bits: 24}}
 	if p.tls {
 		h.TLS.Mode = mailworld.TLSOn
 	}
