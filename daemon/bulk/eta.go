@@ -92,7 +92,7 @@ func (r *runner) foretell(h *hold, ask bool, now time.Time, dead float64) {
 // what the round trips of those in flight say (Little's law); rows of a site take what its budgets let through; rows that
 // were put off, until the last of them is asked about again.
 func (r *runner) left(now time.Time, holds []hold) Duration {
-	moving := int64(r.order.sizes.Mine) - r.counts.Done - r.counts.Waiting
+	moving := int64(r.order.sizes.Mine) - r.counts.Done - r.counts.Waiting //nolint:gosec // G115: at most maxRows.
 	free := moving
 	out := Duration{Known: true}
 	for i := range holds {
