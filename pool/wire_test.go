@@ -187,7 +187,8 @@ func TestScenario11To15Wire(t *testing.T) {
 			reply.Accepted, "",
 		},
 		{
-			"14 a line without an end", mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Do: mailworld.DoEndless}}},
+			"14 a line without an end",
+			mailworld.Host{Glitches: []mailworld.Glitch{{On: "RCPT", Do: mailworld.DoEndless}}},
 			"", pool.FailProtocol,
 		},
 		{
