@@ -47,8 +47,8 @@ func (d *Daemon) GovernMemory(ctx context.Context) {
 		}
 		counted.Read(samples)
 		live, rest := samples[0].Value.Uint64(), samples[1].Value.Uint64()
-		for i := range samples[2:] {
-			rest -= min(rest, samples[2+i].Value.Uint64()) // What is left is no heap: stacks, and Go's own.
+		for _, s := range samples[2:] {
+			rest -= min(rest, s.Value.Uint64()) // What is left is no heap: stacks, and Go's own.
 		}
 		if next := memoryLimit(usual, mappedFiles(), live, rest); next != limit {
 			limit = next
