@@ -48,7 +48,7 @@ func (d *Daemon) GovernMemory(ctx context.Context) {
 		counted.Read(samples)
 		live, rest := samples[0].Value.Uint64(), samples[1].Value.Uint64()
 		for _, s := range samples[2:] {
-			rest -= min(rest, s.Value.Uint64()) // What is left is no heap: stacks, and Go's own.
+			rest -= min(rest, s.Value.Uint64()) //nolint:gosec // G602: there are five. What is left is no heap: stacks, and Go's own.
 		}
 		if next := memoryLimit(usual, mappedFiles(), live, rest); next != limit {
 			limit = next
