@@ -1,11 +1,13 @@
 package verify
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/verimails/verimaild/verify/address"
+	"github.com/verimails/verimaild/verify/judge"
 )
 
 // A server that does not want to talk to a source may say "no such user" of everybody. It is not believed once
@@ -32,12 +34,14 @@ type tally struct {
 	targets [alikeTargets]string // Who was refused, local-parts.
 	n       int
 	cleared time.Time // Recipients are told apart, as far as is known until then.
+	trial   *trial    // Under way; nil if there is none.
 }
 
-// refused notes that a target was refused in these words, and reports whether enough were that it may say nothing: then it
-// is the caller's to find out, and to say by clear if the domain tells recipients apart. Of those that come while one does,
-// none believes its refusal either; they all ask about postmaster and the same made-up recipient, which the pool asks about
-// once for all.
+// A trial is one run's finding out whether a domain refuses all alike.
+type trial struct{ over chan struct{} } // Closed when memory, or a tally that is cleared, has what came of it.
+
+// refused notes that a target was refused in these words, and reports whether enough were that it may say nothing. That is
+// for a trial to find out; meanwhile nobody's refusal is believed.
 func (t *tallies) refused(a address.Address, words uint64, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -60,7 +64,55 @@ func (t *tallies) refused(a address.Address, words uint64, now time.Time) bool {
 func (t *tallies) clear(domain string, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	*t.at(domain) = tally{cleared: now.Add(alikeCleared)}
+	c := t.at(domain)
+	*c = tally{cleared: now.Add(alikeCleared), trial: c.trial}
+}
+
+// try begins a trial of the domain, which is the caller's to end; if there is one, it is other's.
+func (t *tallies) try(domain string) (mine, other *trial) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.at(domain)
+	if c.trial != nil {
+		return nil, c.trial
+	}
+	c.trial = &trial{over: make(chan struct{})}
+	return c.trial, nil
+}
+
+// end ends a trial of the domain; nil is none.
+func (t *tallies) end(domain string, tr *trial) {
+	if tr == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.of[domain]; c != nil && c.trial == tr {
+		c.trial = nil
+	}
+	close(tr.over)
+}
+
+// follows spares step if somebody else is finding out whether the domain refuses all alike: it waits for that, and reports
+// true when it has.
+func (r *run) follows(ctx context.Context, step judge.Step) bool {
+	if step != judge.AskPostmaster || r.trial != nil || r.followed >= scoutRounds {
+		return false
+	}
+	mine, other := r.v.tallies.try(r.domain())
+	if mine != nil {
+		r.trial = mine
+		return false
+	}
+	r.followed++
+	timer := time.NewTimer(scoutWait)
+	defer timer.Stop()
+	select {
+	case <-other.over:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return true
 }
 
 // toldApart reports whether the domain is known to tell recipients apart.

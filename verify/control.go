@@ -56,10 +56,14 @@ func (r *run) foundOut() bool {
 // for then several runs can share it, or else one that is never asked about again.
 func (r *run) unheardOf() string {
 	f := &r.facts
-	if r.v.remembers && r.fact.CheckedAt.IsZero() && r.fact.ContradictedAt.IsZero() && !f.Listed && !f.Control.Asked && r.settles == nil {
-		return firstControl
+	if !r.v.remembers || f.Listed || f.Control.Asked || r.settles != nil {
+		return r.unheard()
 	}
-	return r.unheard()
+	// Others may have asked since r began, and told memory what came of it.
+	if fact, _ := r.v.memory.Again().Domain(r.addr.Domain()); !fact.CheckedAt.IsZero() || !fact.ContradictedAt.IsZero() {
+		return r.unheard()
+	}
+	return firstControl
 }
 
 // unheard names a made-up recipient that was never asked about before, nor will be again.

@@ -33,6 +33,7 @@ func (r *run) probe(ctx context.Context) {
 	r.scouting = mine
 	d := r.ask(ctx, mine != nil)
 	r.remember(&d)
+	r.v.tallies.end(r.domain(), r.trial)
 	known := f.AcceptAll
 	if d.Learned {
 		known, r.fact.Evidence = d.CatchAll, controlEvidence(r.ans.Evidence)
@@ -80,7 +81,7 @@ func (r *run) ask(ctx context.Context, scout bool) judge.Decision {
 	}
 	r.weigh()
 	for step := judge.Next(f); step != judge.Done; step = judge.Next(f) {
-		if !r.listens(ctx, step) {
+		if !r.listens(ctx, step) && !r.follows(ctx, step) {
 			r.take(ctx, step)
 		}
 		r.weigh()
@@ -169,6 +170,8 @@ func (r *run) weigh() {
 		f.Expected = r.v.tickets.expected(r.domain(), r.target.Source)
 	case t.Refused() && t.Words == 0:
 		t.Words = judge.Words(r.target.Reply.Code, r.target.Reply.Enhanced.String(), r.target.Reply.Text(), r.target.Recipient.Path)
+		f.Alike = r.alike(t.Words, now)
+	case t.Refused() && f.Alike && !f.Postmaster.Asked: // Somebody else may have found out.
 		f.Alike = r.alike(t.Words, now)
 	case t.Refused() && f.Alike: // Somebody may have been accepted while postmaster and the control were asked about.
 		f.Alike = !r.v.tallies.toldApart(r.domain(), now)

@@ -40,6 +40,8 @@ type run struct {
 	last       pool.Outcome // Of a made-up recipient.
 	recalled   bool         // Postmaster and the made-up recipient were asked about a while ago.
 	listened   int          // How often it has waited for the site to refuse somebody.
+	trial      *trial       // That it makes of its domain; nil if it makes none.
+	followed   int          // How often it has waited for another's.
 	tests      bool         // It finds out whether the site still does, for all that want to know.
 	acceptedAt time.Time    // When somebody at the domain was last accepted.
 }
