@@ -12,11 +12,11 @@ type call struct {
 	outcomes   []Outcome
 	probes     []*probe // Parallel to outcomes; none where all were answered at once.
 	left       int
-	canceled   bool                // Its caller has gone.
-	along      bool                // Request.Along.
-	deadline   time.Time           // Its caller's; zero if there is none.
-	awaited    func(*Outcome) bool // Request.Awaited.
-	done       chan struct{}       // Closed when every outcome is there.
+	canceled   bool               // Its caller has gone.
+	along      bool               // Request.Along.
+	deadline   time.Time          // Its caller's; zero if there is none.
+	awaited    func(*Outcome) int // Request.Awaited.
+	done       chan struct{}      // Closed when every outcome is there.
 }
 
 func newCall(recipients []Recipient) *call {
@@ -115,8 +115,8 @@ func (pr *probe) finish(o *Outcome) {
 	}
 	o.Recipient = pr.rcpt
 	for _, w := range pr.waiters {
-		if w.call.awaited != nil && w.call.awaited(o) {
-			pr.lane.expectsUntil = time.Now().Add(mostExpected)
+		if w.call.awaited != nil {
+			pr.lane.expect(w.call.awaited(o))
 		}
 		w.call.deliver(w.index, o)
 	}

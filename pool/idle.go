@@ -26,7 +26,7 @@ func (i *idleList) idlest(now time.Time, wanted func(*session) bool) *session {
 		if now.Sub(s.parked) < breath {
 			return nil
 		}
-		if wanted(s) && !now.Before(s.lane.expectsUntil) {
+		if wanted(s) && s.lane.expects(now) == 0 {
 			return s
 		}
 	}
@@ -39,7 +39,7 @@ const breath = 25 * time.Millisecond
 
 // mostExpected is how long one keeps it for questions that are known to have waited for an answer of its. That they come is
 // certain, unless their callers go away; when, is a matter of how busy this host is.
-const mostExpected = time.Second
+const mostExpected = 500 * time.Millisecond
 
 // lingers reports whether s may wait for more work: nothing waits that s, or whoever gets its place, could do now.
 func (s *session) lingers() bool {
@@ -72,7 +72,7 @@ func (s *session) park() {
 	s.place = la.path.pool.idle.l.PushBack(s)
 	s.linger = s.remaining()
 	s.parked = time.Now()
-	s.rest = max(breath, la.expectsUntil.Sub(s.parked))
+	s.rest = max(breath, la.expects(s.parked))
 }
 
 // wait blocks until s has work, or has to end: because its time is over, or its server has closed or spoken.

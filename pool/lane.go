@@ -25,8 +25,31 @@ type lane struct {
 	spared    bool      // The last attempt to open a session failed for this host's fault, and nobody was told.
 	barren    int       // Sessions in a row that died without a reply to anything.
 
-	// expectsUntil is until when questions that waited for an answer given here are expected.
-	expectsUntil time.Time
+	// expected is how many questions that waited for an answer given here have not come yet. They count until expectedBy.
+	expected   int
+	expectedBy time.Time
+}
+
+// expect notes that n more questions are about to come.
+func (la *lane) expect(n int) {
+	if n > 0 {
+		la.expected += n
+		la.expectedBy = time.Now().Add(mostExpected)
+	}
+}
+
+// met notes that a question has come.
+func (la *lane) met() { la.expected = max(0, la.expected-1) }
+
+// expects is for how long the lane's sessions keep their places for what is about to come; 0 if nothing is.
+func (la *lane) expects(now time.Time) time.Duration {
+	if la.expected > 0 && !now.Before(la.expectedBy) {
+		la.expected = 0
+	}
+	if la.expected == 0 {
+		return 0
+	}
+	return la.expectedBy.Sub(now)
 }
 
 const (

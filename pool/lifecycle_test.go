@@ -97,14 +97,19 @@ func TestStarvedPathGetsAPlace(t *testing.T) {
 func TestAwaitedKeepsItsPlace(t *testing.T) {
 	for _, test := range []struct {
 		name     string
-		awaited  func(*pool.Outcome) bool
+		awaited  func(*pool.Outcome) int
 		after    time.Duration // When the next question comes.
 		sessions int           // That the host has seen then.
 	}{
 		{"nothing is expected", nil, 500 * time.Millisecond, 2},
-		{"not after this answer", func(*pool.Outcome) bool { return false }, 500 * time.Millisecond, 2},
-		{"it comes", func(o *pool.Outcome) bool { return o.Recipient.Path == "ada@a.test" && o.Reply.Positive() }, 500 * time.Millisecond, 1},
-		{"it does not come", func(*pool.Outcome) bool { return true }, 5 * time.Second, 2},
+		{"not after this answer", func(*pool.Outcome) int { return 0 }, 500 * time.Millisecond, 2},
+		{"it comes", func(o *pool.Outcome) int {
+			if o.Recipient.Path == "ada@a.test" && o.Reply.Positive() {
+				return 2
+			}
+			return 0
+		}, 400 * time.Millisecond, 1},
+		{"it does not come", func(*pool.Outcome) int { return 1 }, 5 * time.Second, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 	"github.com/verimails/verimaild/pool/provider"
 )
 
-// TestOutlook holds what is foretold for a list against what it then takes, under the default limits.
+// TestOutlook holds what is foretold for a list against what it then takes, under the default limits: it is right to a factor
+// of two. Where several limits hold together, as with many dead, it goes by the slowest, and they take longer.
 func TestOutlook(t *testing.T) {
 	for _, tt := range []outlookRow{
 		{"some live ones", 4, 0, "mx.company.test", 1, ""},
@@ -58,7 +59,7 @@ func (row *outlookRow) run(t *testing.T) {
 		t.Errorf("Outlook(%+v) = %+v, %v, want %q", q, foretold, ok, row.limit)
 	}
 	took := row.ask(r)
-	if took > foretold.Takes*3/2+time.Minute || took < foretold.Takes*2/3-time.Minute {
+	if took > 2*foretold.Takes+time.Minute || took < foretold.Takes/2-time.Minute {
 		t.Errorf("foretold %v, took %v", foretold.Takes, took)
 	}
 }

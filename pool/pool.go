@@ -252,6 +252,7 @@ func (p *Pool) enqueue(req *Request, to destination, c *call) {
 			c.turnAway(i, o, pa)
 			continue
 		}
+		la.met()
 		c.probes[i] = la.queue.add(la, req, rcpt, waiter{c, i, req.Source})
 		if i > 0 && req.Along && len(c.probes[i].waiters) == 1 {
 			c.probes[i].target = c.probes[0]

@@ -48,10 +48,10 @@ type Request struct {
 	// that did not go with it in one write are dropped with FailCanceled.
 	Along bool
 
-	// Awaited reports whether more questions to the same hosts have waited for a recipient's outcome, and are about to come
-	// now that it is there: then its session keeps its place for them for a moment, however many others want one. It is
-	// called under the pool's lock, must not call the pool nor block, and may be nil: nothing waits.
-	Awaited func(o *Outcome) bool
+	// Awaited tells how many more questions to the same hosts have waited for a recipient's outcome, and are about to come
+	// now that it is there: until they have, sessions there keep their place for a moment, however many others want one. It
+	// is called under the pool's lock, must not call the pool nor block, and may be nil: nothing waits.
+	Awaited func(o *Outcome) int
 
 	// Deadline is when the caller has to have its outcomes. What allowances and queues let nobody answer until then is
 	// answered at once with FailBudget. Zero waits for as long as it takes.
@@ -142,25 +142,34 @@ func (o *Outcome) Dialogue() iter.Seq[smtp.Line] {
 				return
 			}
 		}
-		if !o.mail.at.IsZero() {
-			text := "MAIL FROM:<" + o.sender + ">"
-			if o.utf8 {
-				text += " SMTPUTF8"
-			}
-			if !yield(smtp.Line{At: o.mail.at, Client: true, Text: text}) || !replyLines(&o.mail.reply, yield) {
-				return
-			}
-		}
-		if o.rcptAt.IsZero() || !yield(smtp.Line{At: o.rcptAt, Client: true, Text: "RCPT TO:<" + o.Recipient.Path + ">"}) {
-			return
-		}
-		if o.Stage == smtp.StageRCPT {
-			replyLines(&o.Reply, yield)
+		if o.mailLines(yield) {
+			o.rcptLines(yield)
 		}
 	}
 }
 
-// replyLines yields a reply line by line, code and all. It reports whether to go on.
+// mailLines yields what was said about MAIL, if anything was. It reports whether to go on, like the others here.
+func (o *Outcome) mailLines(yield func(smtp.Line) bool) bool {
+	if o.mail.at.IsZero() {
+		return true
+	}
+	text := "MAIL FROM:<" + o.sender + ">"
+	if o.utf8 {
+		text += " SMTPUTF8"
+	}
+	return yield(smtp.Line{At: o.mail.at, Client: true, Text: text}) && replyLines(&o.mail.reply, yield)
+}
+
+// rcptLines yields what was said about RCPT, if anything was.
+func (o *Outcome) rcptLines(yield func(smtp.Line) bool) bool {
+	if o.rcptAt.IsZero() {
+		return true
+	}
+	said := yield(smtp.Line{At: o.rcptAt, Client: true, Text: "RCPT TO:<" + o.Recipient.Path + ">"})
+	return said && (o.Stage != smtp.StageRCPT || replyLines(&o.Reply, yield))
+}
+
+// replyLines yields a reply line by line, code and all.
 func replyLines(r *smtp.Reply, yield func(smtp.Line) bool) bool {
 	code, enhanced := strconv.Itoa(r.Code), r.Enhanced.String()
 	if enhanced != "" {

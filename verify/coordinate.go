@@ -56,9 +56,18 @@ func (r *run) scout(ctx context.Context) (mine *scout, found *scout) {
 	return nil, &scout{}
 }
 
-// awaited reports whether others go on, or the scout itself does, as soon as one of its questions has this outcome.
-func (s *scout) awaited(o *pool.Outcome) bool {
-	return s.waiting.Load() > 0 || !o.Recipient.Control && o.Stage == smtp.StageRCPT && o.Reply.Positive()
+// awaited is how many questions come as soon as one of the scout's has this outcome: its own about a made-up recipient once
+// the target is accepted, and those of the others once it is known what the domain does, unless nobody needs to be asked.
+func (s *scout) awaited(o *pool.Outcome) int {
+	accepted := o.Stage == smtp.StageRCPT && o.Reply.Positive()
+	switch {
+	case !accepted:
+		return int(s.waiting.Load())
+	case o.Recipient.Control:
+		return 0
+	default:
+		return 1
+	}
 }
 
 // report ends the scouting of s, which may be nil, with what is known of the domain now.

@@ -34,7 +34,7 @@ const (
 	townDomains   = 5_300
 	townSites     = 1_670
 	townProviders = 3
-	townInFlight  = 2_000
+	townInFlight  = 4_000
 	townRTT       = 20 * time.Millisecond
 )
 

@@ -174,18 +174,18 @@ func FuzzNetstring(f *testing.F) {
 		if !reflect.DeepEqual(whole, single) {
 			t.Errorf("%q reads as %q, octet by octet as %q", in, whole, single)
 		}
-		written := ""
+		var written strings.Builder
 		for _, s := range whole {
-			written += netstring(s)
+			written.WriteString(netstring(s))
 			if email, ok := mapAddress(s); ok && !strings.Contains(email, "@") {
 				t.Errorf("mapAddress(%q) = %q", s, email)
 			}
-			if line := oneLineASCII(s); len(line) > 300 || !strings.HasPrefix(string(in), written[:1]) {
+			if line := oneLineASCII(s); len(line) > 300 || !strings.HasPrefix(string(in), written.String()[:1]) {
 				t.Errorf("oneLineASCII(%q) = %q", s, line)
 			}
 		}
-		if !strings.HasPrefix(string(in), written) {
-			t.Errorf("%q reads as %q, which is written %q", in, whole, written)
+		if !strings.HasPrefix(string(in), written.String()) {
+			t.Errorf("%q reads as %q, which is written %q", in, whole, written.String())
 		}
 	})
 }
