@@ -65,7 +65,7 @@ func Decode(b []byte) (Record, error) {
 	for range in.UpTo(providers) {
 		r.Providers = append(r.Providers, Share{in.Text(), int(in.UpTo(most))}) //nolint:gosec // G115: bounded.
 	}
-	if !in.Done() || r.Leased < s.Asked || !r.tidy() {
+	if !in.Done() || s.Level > Unlimited || r.Leased < s.Asked || !r.tidy() {
 		return Record{}, ErrRecord
 	}
 	return r, nil
