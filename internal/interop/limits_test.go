@@ -72,12 +72,14 @@ func TestEximManyDead(t *testing.T) {
 	d := startDaemon(t, n, liftedLimits())
 	answers := askAll(t, d, append(
 		rows("unknown", unknown, "undeliverable/mailbox_not_found/address or unknown/harvest_limited/source"),
-		rows("known", known, "deliverable/mailbox_accepted/address or unknown/harvest_limited/source")...))
+		// Whoever was accepted before that may be without a made-up recipient to compare with.
+		rows("known", known, "deliverable/mailbox_accepted/address or risky/accepted_untested/address or unknown/harvest_limited/source")...))
 	d.stop(t)
 	if !slices.ContainsFunc(answers, func(a apitype.Answer) bool { return a.Reason == "harvest_limited" }) {
 		t.Error("Exim refused nobody for being one of too many; this test has to ask for more at once")
 	}
-	checkManners(t, eximSessions(t, r.log, n.source()), manners{questions: len(known) + len(unknown), maxRefused: 100})
+	// Once the pool has heard of it, it asks no more.
+	checkManners(t, eximSessions(t, r.log, n.source()), manners{questions: 12, maxRefused: 100})
 }
 
 // TestEximManyTransactions has verimaild reset more transactions in one session than Exim allows
