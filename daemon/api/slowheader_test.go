@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"io"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,14 +16,21 @@ func TestSlowHeader(t *testing.T) {
 	defer conn.Close()
 	drip := time.NewTicker(10 * time.Millisecond)
 	defer drip.Stop()
-	go func() { // Ends with the connection.
-		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n")
-		for range drip.C {
-			if _, err := io.WriteString(conn, "X-A: b\r\n"); err != nil {
+	over := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(over)
+	wg.Go(func() {
+		_, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n")
+		for err == nil {
+			select {
+			case <-drip.C:
+				_, err = io.WriteString(conn, "X-A: b\r\n")
+			case <-over:
 				return
 			}
 		}
-	}()
+	})
 	if _, err := io.ReadAll(conn); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the connection = %v, want it closed", err)
 	}

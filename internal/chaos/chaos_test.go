@@ -40,7 +40,13 @@ func setting[T any](t *testing.T, name string, usual T, parse func(string) (T, e
 }
 
 // TestChaos takes a daemon through a storm; CHAOS_SEED, CHAOS_LENGTH and CHAOS_RUNS say which, how long and how many.
+//
+// Without any of them it is left out: a storm in real time is not the same twice, and a server that leaves out a reply and
+// hangs up in the same breath cannot be told from an honest one.
 func TestChaos(t *testing.T) {
+	if os.Getenv("CHAOS_SEED") == "" && os.Getenv("CHAOS_LENGTH") == "" {
+		t.Skip("set CHAOS_SEED or CHAOS_LENGTH")
+	}
 	seed := setting(t, "CHAOS_SEED", 1, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) })
 	runs := setting(t, "CHAOS_RUNS", 1, strconv.Atoi)
 	length := setting(t, "CHAOS_LENGTH", 5*time.Second, time.ParseDuration)
