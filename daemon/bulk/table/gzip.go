@@ -2,11 +2,11 @@ package table
 
 import (
 	"bufio"
-	"compress/flate"
 	"errors"
 	"fmt"
 	"io"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 )
 
@@ -131,6 +131,9 @@ func gzipError(err error) error {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	if _, ok := errors.AsType[flate.CorruptInputError](err); ok {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if _, ok := errors.AsType[flate.InternalError](err); ok { // So it calls some codes that no deflate stream has.
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err

@@ -211,6 +211,7 @@ func TestGzip(t *testing.T) {
 		{"damaged", string(damaged), 0, ErrCorrupt},
 		{"rubbish behind", whole + "rubbish, and more of it", 0, ErrCorrupt},
 		{"not deflate", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xff\xff\xff\xff\xff", 0, ErrCorrupt},
+		{"a length that deflate does not have", "\x1f\x8b\x08\x000000\x30\x30\xec\xc0\x31\x01\x00\x00\x00\xc2\x20\xfb\xa7\x36\xc5\x1e\x18\x27\x30\x00\x00\x30\x30\x30\x30\x30\x30\x30\x30\x30", 0, ErrCorrupt},
 		{"nothing", zipped(t, ""), 0, ErrEmpty},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
