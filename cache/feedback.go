@@ -16,13 +16,8 @@ func (c *Cache) Reported(a address.Address, m verdict.Mailbox) error {
 	if !m.Reason.OfMailbox() || verdict.Reported(m.Evidence) == nil {
 		return &NotStorableError{Of: "mailbox", Reason: m.Reason}
 	}
-	m = c.trimMailbox(m)
-	t := c.Begin(a)
-	for {
-		if _, again := c.putMailbox(t, a, m); !again {
-			return nil
-		}
-	}
+	c.storeMailbox(c.Begin(a), a, c.trimMailbox(m))
+	return nil
 }
 
 // Exposed remembers that a domain accepts recipients that do not exist, as a report showed. The last of f.Evidence is the

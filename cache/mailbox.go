@@ -93,14 +93,20 @@ func (c *Cache) PutMailbox(t Token, a address.Address, m verdict.Mailbox) (expir
 	if m.Reason == verdict.MailboxNotFound {
 		c.refusalContradicts(t, a.Domain())
 	}
-	rec, again := c.putMailbox(t, a, m)
-	for again {
-		rec, again = c.putMailbox(t, a, m)
-	}
+	rec := c.storeMailbox(t, a, m)
 	if rec.Reason == m.Reason && !t.Void() {
 		expires = rec.CheckedAt.Add(c.ages.Load().mailboxAge(&rec.Mailbox).Hard)
 	}
 	return expires, nil
+}
+
+// storeMailbox puts m in its place, until nobody else was faster. It returns what is remembered.
+func (c *Cache) storeMailbox(t Token, a address.Address, m verdict.Mailbox) mailboxRecord {
+	for {
+		if rec, again := c.putMailbox(t, a, m); !again {
+			return rec
+		}
+	}
 }
 
 // putMailbox tries once; it reports whether to try again, and else what is remembered.

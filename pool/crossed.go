@@ -17,7 +17,7 @@ func (f *flight) crossed() bool {
 		}
 	}
 	for i, a := range all {
-		if strings.Contains(a.text, a.path) {
+		if !strings.Contains(a.text, "@") || strings.Contains(a.text, a.path) { // Most name nobody, or their own.
 			continue
 		}
 		for j, b := range all {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/verimails/verimaild/pool/budget"
-	"github.com/verimails/verimaild/pool/provider"
 )
 
 // A Prospect is a number of recipients of one site that somebody means to ask about.
@@ -73,14 +72,13 @@ func (p *Pool) sourceNamed(name string) *sourceState {
 // glance is the path of a prospect: the one that there is, or else one that is kept nowhere.
 func (p *Pool) glance(q Prospect, src *sourceState) *path {
 	hosts := key(slices.Clone(q.Hosts))
-	s := p.sites[p.siteKey(hosts, q.Domain)]
+	at, domain := p.siteKey(hosts, q.Domain), q.Domain
+	if at == hosts {
+		domain = ""
+	}
+	s := p.sites[at]
 	if s == nil {
-		s = &site{pool: p, hosts: q.Hosts, paths: map[*sourceState]*path{}, accounts: accounts{}}
-		if p.siteKey(hosts, q.Domain) != hosts {
-			s.domain = q.Domain
-		}
-		s.provider, _ = provider.Match(s.hosts)
-		p.limit(s)
+		s = p.newSite(at, q.Hosts, domain)
 	}
 	if pa := s.paths[src]; pa != nil {
 		return pa
@@ -121,11 +119,7 @@ func (v *view) path(n int) {
 	v.holds(LimitRate, v.after(60*rampMinutes(float64(n-pa.rate.Room(v.now, pa.perMinute(), burst)), pa.perMinute(), l)))
 	slow := v.trickling(n)
 	v.holds(LimitRatio, v.after(float64(slow)*trickle.Seconds()))
-	if a := pa.site.accounts[pa.prefix()]; a != nil {
-		v.holds(LimitRefusals, a.dead.Through(v.now, l.RefusalsPerHour, v.dying(n)))
-	} else {
-		v.holds(LimitRefusals, new(budget.Window).Through(v.now, l.RefusalsPerHour, v.dying(n)))
-	}
+	v.refusals(pa.site.accounts, l.RefusalsPerHour, n)
 	opens := v.sessions(n, slow)
 	v.holds(LimitSessions, pa.openings.Through(v.now, l.SessionsPerHour, opens))
 	v.holds(LimitDials, v.after(float64(opens-1)*l.DialInterval.Seconds()))
@@ -175,11 +169,16 @@ func (v *view) across(n int) {
 	if l.ProbesPerMinute > 0 {
 		v.holds(LimitRate, all.rate.Next(v.now, l.ProbesPerMinute, burst, n))
 	}
+	v.refusals(all.accounts, l.RefusalsPerHour, n)
+}
+
+// refusals looks at what those of n recipients that are likely dead leave of an hour's refusals.
+func (v *view) refusals(in accounts, limit, n int) {
 	dead := new(budget.Window)
-	if a := all.accounts[v.pa.prefix()]; a != nil {
+	if a := in[v.pa.prefix()]; a != nil {
 		dead = &a.dead
 	}
-	v.holds(LimitRefusals, dead.Through(v.now, l.RefusalsPerHour, v.dying(n)))
+	v.holds(LimitRefusals, dead.Through(v.now, limit, v.dying(n)))
 }
 
 // day looks at what a source that is being warmed up may ask in a day.

@@ -113,14 +113,17 @@ func (p *Pool) siteOf(hosts, domain string) *site {
 	s := p.sites[key]
 	if s == nil {
 		p.sweepSites()
-		s = &site{
-			pool: p, key: key, hosts: strings.Fields(hosts), domain: domain,
-			paths: map[*sourceState]*path{}, accounts: accounts{},
-		}
-		s.provider, _ = provider.Match(s.hosts)
-		p.limit(s)
+		s = p.newSite(key, strings.Fields(hosts), domain)
 		p.sites[key] = s
 	}
+	return s
+}
+
+// newSite makes a site that is kept nowhere yet.
+func (p *Pool) newSite(key string, hosts []string, domain string) *site {
+	s := &site{pool: p, key: key, hosts: hosts, domain: domain, paths: map[*sourceState]*path{}, accounts: accounts{}}
+	s.provider, _ = provider.Match(hosts)
+	p.limit(s)
 	return s
 }
 

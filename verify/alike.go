@@ -105,13 +105,7 @@ func (r *run) follows(ctx context.Context, step judge.Step) bool {
 		return false
 	}
 	r.followed++
-	timer := time.NewTimer(scoutWait)
-	defer timer.Stop()
-	select {
-	case <-other.over:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	comes(ctx, scoutWait, other.over, nil)
 	return true
 }
 

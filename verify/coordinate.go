@@ -45,15 +45,25 @@ func (r *run) scout(ctx context.Context) (mine *scout, found *scout) {
 	}
 	other.waiting.Add(1)
 	defer other.waiting.Add(-1)
-	wait := time.NewTimer(scoutWait)
-	defer wait.Stop()
-	select {
-	case <-other.back:
+	if comes(ctx, scoutWait, other.back, nil) {
 		return nil, other
-	case <-wait.C:
-	case <-ctx.Done():
 	}
 	return nil, &scout{}
+}
+
+// comes waits until one of two channels is closed, either of which may be nil. It reports whether one was, within patience.
+func comes(ctx context.Context, patience time.Duration, a, b <-chan struct{}) bool {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-a:
+	case <-b:
+	case <-timer.C:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // awaited is how many questions come as soon as one of the scout's has this outcome: its own about a made-up recipient once

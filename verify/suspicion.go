@@ -59,13 +59,6 @@ func (r *run) listens(ctx context.Context, step judge.Step) bool {
 		}
 		patience = scoutWait
 	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-heard:
-	case <-tested:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	comes(ctx, patience, heard, tested)
 	return true
 }
