@@ -24,8 +24,6 @@ type Ages struct {
 	RefusesAll    Age // A domain that refuses every recipient.
 
 	Hosts HostAges // A domain's mail hosts.
-
-	Site time.Duration // What is known of a site.
 }
 
 // HostAges bound what the DNS says about the age of a domain's mail hosts.
@@ -49,7 +47,6 @@ func DefaultAges() Ages {
 		RefusesMadeUp: Age{3 * day, 14 * day},
 		RefusesAll:    Age{6 * time.Hour, day},
 		Hosts:         HostAges{Min: 5 * time.Minute, Max: 6 * time.Hour, Hard: day, Negative: time.Hour, Failure: 2 * time.Minute},
-		Site:          30 * day,
 	}
 }
 
@@ -73,7 +70,6 @@ func (a *Ages) check() error {
 		{"Hosts.Max and Hard", Age{a.Hosts.Max, a.Hosts.Hard}},
 		{"Hosts.Negative", Age{a.Hosts.Negative, a.Hosts.Negative}},
 		{"Hosts.Failure", Age{a.Hosts.Failure, a.Hosts.Failure}},
-		{"Site", Age{a.Site, a.Site}},
 	} {
 		if x.age.Soft <= 0 || x.age.Hard < x.age.Soft || x.age.Hard > longestAge {
 			return fmt.Errorf("cache: ages: %s: %v and %v: must rise, and lie above 0 and up to %v", x.name, x.age.Soft, x.age.Hard, longestAge)

@@ -1,9 +1,9 @@
 // Package cache remembers what was learned until it goes stale, so that it is not asked twice.
 //
-// It holds four kinds of records: what a mailbox answered, what a domain's mail server makes of made-up recipients,
-// where a domain's mail goes, and what is known of a site. An LRU of decoded records stands in front of the store
-// that may be lost. Each record has a soft age, past which it is served and asked about again, and a hard age, past
-// which it is never served, from neither tier.
+// It holds three kinds of records: what a mailbox answered, what a domain's mail server makes of made-up recipients, and
+// where a domain's mail goes. An LRU of decoded records stands in front of the store that may be lost. Each record has a
+// soft age, past which it is served and asked about again, and a hard age, past which it is never served, from neither
+// tier.
 //
 // What may be remembered is a closed list (verdict.Reason.OfMailbox, OfDomain): nothing about a source, a sender, a
 // session, a mail server or this host. Keys are keyed hashes, and texts are stored without the addresses in them.
@@ -55,7 +55,6 @@ type Cache struct {
 	mailboxes *store.Records[[]byte]
 	facts     *store.Records[[]byte]
 	hosts     *store.Records[[]byte]
-	sites     *store.Records[[]byte]
 }
 
 // raw is the codec of records that this package encodes before it takes a lock, and decodes with the key at hand.
@@ -115,7 +114,6 @@ func (c *Cache) openRecords() error {
 		{"m", &c.mailboxes, packed},
 		{"d", &c.facts, packed},
 		{"h", &c.hosts, packed},
-		{"s", &c.sites, packed},
 		{"e", &c.epochs.records, raw},
 		{"u", &c.uniforms.records, raw},
 	} {

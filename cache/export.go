@@ -12,7 +12,7 @@ import (
 	"github.com/verimails/verimaild/verify/verdict"
 )
 
-// Export writes what is remembered of domains and sites as NDJSON, for [Cache.Import] on another host. It returns how
+// Export writes what is remembered of domains as NDJSON, for [Cache.Import] on another host. It returns how
 // many records it wrote. It stops when ctx is done.
 func (c *Cache) Export(ctx context.Context, w io.Writer) (n int, err error) {
 	if err := c.Flush(ctx); err != nil {
@@ -28,7 +28,7 @@ func (c *Cache) Export(ctx context.Context, w io.Writer) (n int, err error) {
 	for _, part := range []struct {
 		set  *store.Records[[]byte]
 		line func(value []byte, now time.Time) (any, bool)
-	}{{c.facts, c.factLine}, {c.hosts, c.hostsLine}, {c.sites, c.siteLine}} {
+	}{{c.facts, c.factLine}, {c.hosts, c.hostsLine}} {
 		m, err := c.exportSet(ctx, enc, part.set, func(value []byte) (any, bool) { return part.line(value, now) })
 		n += m
 		if err != nil {
@@ -98,17 +98,4 @@ func (c *Cache) hostsLine(value []byte, now time.Time) (any, bool) {
 		l.Hosts = append(l.Hosts, hostJSON{h.Name, h.Preference, string(h.Status), h.Detail, h.Addrs, h.Refused})
 	}
 	return l, true
-}
-
-func (c *Cache) siteLine(value []byte, now time.Time) (any, bool) {
-	rec, err := decodeSite(value)
-	if err != nil {
-		c.bad(err)
-		return nil, false
-	}
-	age := c.ages.Load().Site
-	if (Age{age, age}).freshness(rec.at, now) == verdict.Missing {
-		return nil, false
-	}
-	return siteLine{Kind: lineSite, Site: rec.name, At: rec.at, Data: []byte(rec.data)}, true
 }

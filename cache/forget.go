@@ -66,7 +66,7 @@ func (c *Cache) ForgetAll(ctx context.Context) error {
 	}()
 	c.slots.settle()
 	c.memory.clear()
-	for _, set := range []*store.Records[[]byte]{c.mailboxes, c.facts, c.hosts, c.sites, c.epochs.records, c.uniforms.records} {
+	for _, set := range []*store.Records[[]byte]{c.mailboxes, c.facts, c.hosts, c.epochs.records, c.uniforms.records} {
 		if err := set.Drop(ctx); err != nil {
 			return fmt.Errorf("cache: forget everything: %w", err)
 		}

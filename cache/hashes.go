@@ -48,8 +48,3 @@ func (h *hasher) mailbox(d domainKey, a address.Address) []byte {
 	name := h.hash(kindMailbox, a.Key())
 	return append(append(make([]byte, 0, 2*hashLen), d[:]...), name[:]...)
 }
-
-func (h *hasher) site(name string) []byte {
-	sum := h.hash(kindSite, name)
-	return sum[:]
-}

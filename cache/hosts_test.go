@@ -128,28 +128,3 @@ func TestHostsOfNoDomain(t *testing.T) {
 		t.Errorf("Stats() = %+v, want nothing stored", s)
 	}
 }
-
-func TestSites(t *testing.T) {
-	b := newBench(t)
-	if err := b.PutSite("mx1.example.com,mx2.example.com", []byte("facts")); err != nil {
-		t.Fatal(err)
-	}
-	b.clock.advance(30*day - time.Second)
-	for range 2 {
-		got, at, ok := b.Site("mx1.example.com,mx2.example.com")
-		if !ok || string(got) != "facts" || !at.Equal(start) {
-			t.Errorf("Site = %q, %v, %v, want facts of %v", got, at, ok, start)
-		}
-		b.emptyMemory()
-	}
-	b.clock.advance(time.Second)
-	if _, _, ok := b.Site("mx1.example.com,mx2.example.com"); ok {
-		t.Error("Site past its age is remembered")
-	}
-	if err := b.PutSite("", nil); err == nil {
-		t.Error(`PutSite("") = nil, want an error`)
-	}
-	if err := b.PutSite("a", make([]byte, maxSite)); err == nil {
-		t.Error("PutSite of too much = nil, want an error")
-	}
-}

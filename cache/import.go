@@ -101,8 +101,6 @@ func (c *Cache) importLine(b []byte, first bool, res *ImportResult) error {
 		fresh, err = c.importDomain(b)
 	case lineHosts:
 		fresh, err = c.importHosts(b)
-	case lineSite:
-		fresh, err = c.importSite(b)
 	default:
 		err = fmt.Errorf("unknown kind %q", head.Kind)
 	}
@@ -212,26 +210,4 @@ func hostName(s string) bool {
 		}
 	}
 	return s != "" && len(s) <= maxName
-}
-
-func (c *Cache) importSite(b []byte) (fresh bool, err error) {
-	var l siteLine
-	if err := strict(b, &l); err != nil {
-		return false, err
-	}
-	switch {
-	case l.At.IsZero():
-		return false, errNoTime
-	case l.Site == "" || len(l.Site)+len(l.Data) > maxSite:
-		return false, fmt.Errorf("site: name and data must have 1 to %d bytes", maxSite)
-	}
-	rec := &siteRecord{l.Site, string(l.Data), c.stamp(l.At)}
-	age := c.ages.Load().Site
-	if (Age{age, age}).freshness(rec.at, c.now()) == verdict.Missing {
-		return false, nil
-	}
-	if _, at, found := c.Site(l.Site); !found || rec.at.After(at) {
-		c.putSite(rec)
-	}
-	return true, nil
 }

@@ -172,7 +172,7 @@ func (b *bench) restart() {
 	}
 	fresh := &Cache{
 		store: b.store, hashes: b.hashes, log: b.log, now: b.now, memory: newMemory(1000, 1<<20),
-		mailboxes: b.mailboxes, facts: b.facts, hosts: b.hosts, sites: b.sites,
+		mailboxes: b.mailboxes, facts: b.facts, hosts: b.hosts,
 	}
 	fresh.epochs.records, fresh.uniforms.records = b.epochs.records, b.uniforms.records
 	fresh.ages.Store(b.ages.Load())

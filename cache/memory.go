@@ -14,11 +14,10 @@ const (
 	kindMailbox kind = iota
 	kindDomain
 	kindHosts
-	kindSite
 	kinds // How many there are.
 )
 
-func (k kind) String() string { return [...]string{"mailbox", "domain", "mail_hosts", "site"}[k] }
+func (k kind) String() string { return [...]string{"mailbox", "domain", "mail_hosts"}[k] }
 
 // memKey is a record in memory. Names are in clear there: only what is on disk is hashed.
 type memKey struct {
@@ -28,8 +27,8 @@ type memKey struct {
 
 // item is a decoded record in memory.
 type item struct {
-	stamp  stamp  // Of the generations when it was stored or read: see tokens.go.
-	domain string // "" for a site.
+	stamp  stamp // Of the generations when it was stored or read: see tokens.go.
+	domain string
 	size   int
 	value  any // A pointer to what the kind says; never changed.
 }

@@ -7,7 +7,6 @@ import "github.com/verimails/verimaild/verify/address"
 func packMailbox(r *mailboxRecord, a address.Address) []byte { return pack(encodeMailbox(r, a)) }
 func packFact(r *factRecord) []byte                          { return pack(encodeFact(r)) }
 func packHosts(r *hostsRecord) []byte                        { return pack(encodeHosts(r)) }
-func packSite(r *siteRecord) []byte                          { return pack(encodeSite(r)) }
 
 func unpackMailbox(value []byte, a address.Address) (*mailboxRecord, error) {
 	body, err := unpack(value)
@@ -19,7 +18,6 @@ func unpackMailbox(value []byte, a address.Address) (*mailboxRecord, error) {
 
 func unpackFact(value []byte) (*factRecord, error)   { return unpackWith(value, decodeFact) }
 func unpackHosts(value []byte) (*hostsRecord, error) { return unpackWith(value, decodeHosts) }
-func unpackSite(value []byte) (*siteRecord, error)   { return unpackWith(value, decodeSite) }
 
 func unpackWith[R any](value []byte, decode func(body []byte) (*R, error)) (*R, error) {
 	body, err := unpack(value)

@@ -8,7 +8,7 @@ import (
 type place struct {
 	key        memKey
 	hash       uint64 // Of key.name.
-	domainName string // "" for a site.
+	domainName string
 
 	domain, name *generation
 	was          stamp // When the place was looked up.

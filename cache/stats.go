@@ -15,7 +15,7 @@ type counters struct {
 
 // KindStats count the look-ups of one kind of record.
 type KindStats struct {
-	Kind   string // mailbox, domain, mail_hosts or site.
+	Kind   string // mailbox, domain or mail_hosts.
 	Memory uint64 // Answered from memory,
 	Disk   uint64 // from disk,
 	Misses uint64 // or not at all.

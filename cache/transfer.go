@@ -16,7 +16,6 @@ const (
 
 	lineDomain = "domain"
 	lineHosts  = "mail_hosts"
-	lineSite   = "site"
 )
 
 type headerLine struct {
@@ -69,13 +68,6 @@ type hostJSON struct {
 	Detail     string       `json:"detail,omitempty"`
 	Addrs      []netip.Addr `json:"addrs,omitempty"`
 	Refused    []netip.Addr `json:"refused,omitempty"`
-}
-
-type siteLine struct {
-	Kind string    `json:"kind"`
-	Site string    `json:"site"`
-	At   time.Time `json:"at"`
-	Data []byte    `json:"data"` // In base64.
 }
 
 // toJSON leaves dialogues out: they are long, and about the other host's sessions.

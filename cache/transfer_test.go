@@ -32,9 +32,6 @@ func filled(t *testing.T) *bench {
 	failing := found(domain(t, "failing.example"), start)
 	failing.Status = maildns.Timeout
 	b.PutHosts(b.BeginDomain(failing.Domain), failing)
-	if err := b.PutSite("mx1.example.com", []byte{0, 1, 2}); err != nil {
-		t.Fatal(err)
-	}
 	b.put(ada, verdict.MailboxAccepted)
 	return b
 }
@@ -42,8 +39,8 @@ func filled(t *testing.T) *bench {
 func TestTransfer(t *testing.T) {
 	from, to := filled(t), newBench(t)
 	var buf bytes.Buffer
-	if n, err := from.Export(t.Context(), &buf); n != 5 || err != nil {
-		t.Fatalf("Export = %d, %v, want 5 records", n, err)
+	if n, err := from.Export(t.Context(), &buf); n != 4 || err != nil {
+		t.Fatalf("Export = %d, %v, want 4 records", n, err)
 	}
 	for _, secret := range []string{"lovelace", "gone.example", "failing.example"} {
 		if strings.Contains(strings.ToLower(buf.String()), secret) {
@@ -51,8 +48,8 @@ func TestTransfer(t *testing.T) {
 		}
 	}
 	res, err := to.Import(t.Context(), bytes.NewReader(buf.Bytes()))
-	if err != nil || res != (ImportResult{Read: 5}) {
-		t.Fatalf("Import = %+v, %v, want 5 records", res, err)
+	if err != nil || res != (ImportResult{Read: 4}) {
+		t.Fatalf("Import = %+v, %v, want 4 records", res, err)
 	}
 	to.wantHabit("example.com", verdict.False, fresh)
 	to.wantHabit("example.net", verdict.True, fresh)
@@ -68,9 +65,6 @@ func TestTransfer(t *testing.T) {
 	want.Took = 0 // How long the other host took says nothing here.
 	if got, _ := to.Hosts(domain(t, "example.com")); !reflect.DeepEqual(got, want) {
 		t.Errorf("Hosts = %+v, want %+v", got, want)
-	}
-	if got, _, ok := to.Site("mx1.example.com"); !ok || !bytes.Equal(got, []byte{0, 1, 2}) {
-		t.Errorf("Site = %v, %v", got, ok)
 	}
 	var again bytes.Buffer
 	if _, err := to.Export(t.Context(), &again); err != nil || again.Len() != buf.Len() {
@@ -96,8 +90,8 @@ func TestImportKeepsWhatIsNewer(t *testing.T) {
 
 	late := newBench(t)
 	late.clock.advance(60 * day)
-	if res, err := late.Import(t.Context(), bytes.NewReader(buf.Bytes())); err != nil || res != (ImportResult{Read: 5, Old: 5}) {
-		t.Errorf("Import after 60 days = %+v, %v, want 5 old records", res, err)
+	if res, err := late.Import(t.Context(), bytes.NewReader(buf.Bytes())); err != nil || res != (ImportResult{Read: 4, Old: 4}) {
+		t.Errorf("Import after 60 days = %+v, %v, want 4 old records", res, err)
 	}
 }
 
@@ -127,8 +121,6 @@ func TestImportIsStrict(t *testing.T) {
 		{"mail hosts with a bad address", header + `{"kind":"mail_hosts","domain":"example.com","status":"found","ttl_s":1,"at":"2026-11-23T09:00:00Z","hosts":[{"name":"mx.example.com","preference":1,"addrs":["300.1.1.1"]}]}`, 2},
 		{"mail hosts with a bad name", header + `{"kind":"mail_hosts","domain":"example.com","status":"found","ttl_s":1,"at":"2026-11-23T09:00:00Z","hosts":[{"name":"mx\nQUIT","preference":1}]}`, 2},
 		{"mail hosts without time", header + `{"kind":"mail_hosts","domain":"example.com","status":"found","ttl_s":1}`, 2},
-		{"site without a name", header + `{"kind":"site","site":"","at":"2026-11-23T09:00:00Z","data":""}`, 2},
-		{"site that is too large", header + `{"kind":"site","site":"mx","at":"2026-11-23T09:00:00Z","data":"` + strings.Repeat("AAAA", 2000) + `"}`, 2},
 		{"line that is too long", header + good + strings.Repeat("x", maxImportLine+1), 3},
 	}
 	for _, tt := range tests {
@@ -149,7 +141,6 @@ func TestImportIsStrict(t *testing.T) {
 func FuzzImport(f *testing.F) {
 	f.Add(`{"kind":"domain","domain":"example.com","accepts_all":true,"checked_at":"2026-11-23T09:00:00Z"}`)
 	f.Add(`{"kind":"mail_hosts","domain":"example.com","status":"found","ttl_s":3600,"at":"2026-11-23T09:00:00Z","hosts":[{"name":"mx.example.com","preference":1,"addrs":["192.0.2.1"]}]}`)
-	f.Add(`{"kind":"site","site":"mx","at":"2026-11-23T09:00:00Z","data":"AAAA"}`)
 	b := newBench(f)
 	f.Fuzz(func(t *testing.T, line string) {
 		in := `{"kind":"verimaild-cache","version":1,"exported_at":"2026-11-23T09:00:00Z"}` + "\n" + line

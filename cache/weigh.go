@@ -33,10 +33,6 @@ func (r *hostsRecord) size() int {
 	return n
 }
 
-func (r *siteRecord) size() int {
-	return itemOverhead + int(unsafe.Sizeof(*r)) + 2*len(r.name) + len(r.data)
-}
-
 func weighEvidence(list []verdict.Evidence) int {
 	n := 0
 	for i := range list {

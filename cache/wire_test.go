@@ -38,7 +38,6 @@ func TestGolden(t *testing.T) {
 	rec.Evidence[0].Dialogue = dialogue(a, start)
 	fact := factRecord{DomainFact: verdict.DomainFact{Domain: "example.com", AcceptsAll: verdict.False, CheckedAt: start, Evidence: rec.Evidence[1:]}, epoch: 7}
 	hosts := hostsRecord{MailHosts: found(domain(t, "example.com"), start), failedAt: start.Add(time.Minute)}
-	site := siteRecord{"mx1.example.com", "facts", start}
 	tests := []struct {
 		name   string
 		value  []byte
@@ -48,7 +47,6 @@ func TestGolden(t *testing.T) {
 		{"mailbox", packMailbox(&rec, a), func(b []byte) (any, error) { return unpackMailbox(b, a) }, &rec},
 		{"domain", packFact(&fact), func(b []byte) (any, error) { return unpackFact(b) }, &fact},
 		{"hosts", packHosts(&hosts), func(b []byte) (any, error) { return unpackHosts(b) }, &hosts},
-		{"site", packSite(&site), func(b []byte) (any, error) { return unpackSite(b) }, &site},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -110,18 +108,14 @@ func TestDamagedValuesAreMisses(t *testing.T) {
 			if err := b.Cache.hosts.Put(t.Context(), d[:], value, 0); err != nil {
 				t.Fatal(err)
 			}
-			if err := b.sites.Put(t.Context(), b.hashes.site("mx"), value, 0); err != nil {
-				t.Fatal(err)
-			}
 			_, mailbox := b.Mailbox(a)
 			_, fact := b.Domain(a.Domain())
 			_, hosts := b.Hosts(a.Domain())
-			_, _, site := b.Site("mx")
-			if mailbox != none || fact != none || hosts != none || site {
-				t.Errorf("a damaged value was read: %v, %v, %v, %v", mailbox, fact, hosts, site)
+			if mailbox != none || fact != none || hosts != none {
+				t.Errorf("a damaged value was read: %v, %v, %v", mailbox, fact, hosts)
 			}
-			if s := b.Stats(); s.Bad != 4 || s.Kinds[kindMailbox].Misses != 1 {
-				t.Errorf("Stats() = %+v, want 4 bad values", s)
+			if s := b.Stats(); s.Bad != 3 || s.Kinds[kindMailbox].Misses != 1 {
+				t.Errorf("Stats() = %+v, want 3 bad values", s)
 			}
 			b.put(ada, verdict.MailboxNotFound) // It is written over.
 			b.want(ada, verdict.MailboxNotFound, fresh)
@@ -225,7 +219,7 @@ func FuzzDecode(f *testing.F) {
 	rec.Evidence[0].Dialogue = dialogue(a, start)
 	fact := factRecord{DomainFact: verdict.DomainFact{Domain: "example.com", AcceptsAll: verdict.False, CheckedAt: start, Evidence: rec.Evidence}}
 	hosts := hostsRecord{MailHosts: found(domain(f, "example.com"), start)}
-	for _, value := range [][]byte{packMailbox(&rec, a), packFact(&fact), packHosts(&hosts), packSite(&siteRecord{"mx", "data", start})} {
+	for _, value := range [][]byte{packMailbox(&rec, a), packFact(&fact), packHosts(&hosts)} {
 		f.Add(value)
 		if body, err := unpack(value); err == nil {
 			f.Add(append([]byte{plain1}, body...))
@@ -246,11 +240,6 @@ func FuzzDecode(f *testing.F) {
 		if r, err := unpackHosts(value); err == nil {
 			if again, err := unpackHosts(packHosts(r)); err != nil || !reflect.DeepEqual(r, again) {
 				t.Errorf("hosts %+v become %+v, %v", r, again, err)
-			}
-		}
-		if r, err := unpackSite(value); err == nil {
-			if again, err := unpackSite(packSite(r)); err != nil || *again != *r {
-				t.Errorf("site %+v becomes %+v, %v", r, again, err)
 			}
 		}
 	})

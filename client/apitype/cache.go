@@ -30,7 +30,7 @@ type CacheDisk struct {
 	Damaged uint64 `json:"damaged"` // Reads that met a damaged block.
 }
 
-// CacheKind is the look-ups of one kind of record: mailbox, domain, mail_hosts, site.
+// CacheKind is the look-ups of one kind of record: mailbox, domain or mail_hosts.
 type CacheKind struct {
 	Kind string `json:"kind"`
 	CacheLookups
