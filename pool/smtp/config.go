@@ -1,9 +1,6 @@
 package smtp
 
-import (
-	"crypto/tls"
-	"time"
-)
+import "time"
 
 // A TLSPolicy says what becomes of a server's offer of STARTTLS, RFC 3207.
 type TLSPolicy uint8
@@ -15,8 +12,8 @@ const (
 	// TLSNever ignores the offer.
 	TLSNever
 	// TLSRequired ends the session if there is no offer or the server takes it back. It asks for encryption and no
-	// more: the certificate is recorded, not verified, for the names of mail hosts come from DNS, which is not
-	// authenticated either.
+	// more: the certificate is not verified, for the names of mail hosts come from DNS, which is not authenticated
+	// either.
 	TLSRequired
 )
 
@@ -74,13 +71,10 @@ func (t *Timeouts) of(stage Stage) time.Duration {
 type Config struct {
 	// LocalName is the argument of EHLO: a host name of at least two labels, or an address literal.
 	LocalName string
-	// ServerName is the mail host's name, for SNI and for the record of its certificate. Empty sends no SNI.
+	// ServerName is the mail host's name, for SNI. Empty sends no SNI.
 	ServerName string
 	// TLS is the policy for STARTTLS. The zero value is TLSOpportunistic.
 	TLS TLSPolicy
-	// TLSConfig is the base of the TLS configuration; it is cloned. Nil means an empty one. ServerName and
-	// InsecureSkipVerify are overwritten; a zero MinVersion becomes TLS 1.2.
-	TLSConfig *tls.Config
 	// Timeouts bound the waiting. The zero value means the defaults.
 	Timeouts Timeouts
 	// NoPipelining sends one command at a time whatever the server offers.

@@ -15,7 +15,6 @@ type flight struct {
 	reported int    // Replies to RCPT that were handed on, in the whole Run.
 
 	written  time.Time // When the write began.
-	since    time.Time // When the wait for the oldest reply began.
 	deadline time.Time // When it ends; zero waits for ever.
 	armed    time.Time // The read deadline that is in force.
 	failing  error     // The write failed: what has arrived is read, nothing more is waited for.
@@ -32,7 +31,7 @@ func (f *flight) stage() Stage {
 // start begins the wait for the replies to n commands from at on.
 func (f *flight) start(at cursor, n int, now time.Time, timeouts *Timeouts) {
 	f.at, f.due, f.burst, f.complete = at, n, n > 1, false
-	f.written, f.since = now, now
+	f.written = now
 	f.deadline = now.Add(timeouts.of(f.stage()))
 }
 
@@ -40,7 +39,6 @@ func (f *flight) start(at cursor, n int, now time.Time, timeouts *Timeouts) {
 func (f *flight) advance(now time.Time, timeouts *Timeouts) {
 	f.at = f.at.next(f.txs)
 	f.due--
-	f.since = now
 	if f.due > 0 && f.failing == nil {
 		f.deadline = now.Add(timeouts.of(f.stage()))
 	}

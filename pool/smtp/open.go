@@ -12,7 +12,7 @@ import (
 // what the second EHLO offers counts, RFC 3207 §4.2.
 //
 // A STARTTLS that is refused after all leaves the server in step: under TLSOpportunistic the session goes on in clear,
-// and TLSState.Refused has the reply. A handshake that fails does not: the error has KindTLS or KindInjection, and
+// and Opening has the reply. A handshake that fails does not: the error has KindTLS or KindInjection, and
 // one new connection with TLSNever is the caller's to make.
 //
 // Open owns nc from now on, also when it fails; then it has sent QUIT if the server could still hear it. The error is
@@ -48,8 +48,6 @@ func (s *Session) start(o *opening) {
 	s.in.src, s.in.heard = (*wire)(s), nil
 	s.opening = o.log.sealed()
 	s.pipelining = s.ext.Pipelining && !o.cfg.NoPipelining
-	now := time.Now()
-	s.stats.Opened, s.stats.LastUsed = now, now
 	s.guard.set(time.Time{})
 	s.reader.Go(s.readLoop)
 }
@@ -96,7 +94,6 @@ func (o *opening) greeting() *Error {
 	}
 	o.greeted = true
 	reply.Took = reply.At.Sub(now)
-	o.s.greeting = reply
 	if reply.Code != 220 {
 		return o.refusal(reply)
 	}
@@ -150,7 +147,6 @@ func (o *opening) secure() *Error {
 	case required:
 		return &Error{Stage: o.stage, Kind: KindTLSRequired, Reply: reply}
 	}
-	o.s.tls.Refused = reply
 	return nil
 }
 
@@ -161,17 +157,13 @@ func (o *opening) handshake(granted Reply) *Error {
 		return &Error{Stage: o.stage, Kind: KindInjection, Reply: granted, Err: protocolError("octets in clear after STARTTLS")}
 	}
 	s := o.s
-	now := time.Now()
-	s.guard.set(now.Add(s.timeouts.TLS))
-	s.stats.Flights++
-	cfg := clientTLS(o.cfg)
-	conn := tls.Client(s.guard.conn, cfg)
+	s.guard.set(time.Now().Add(s.timeouts.TLS))
+	conn := tls.Client(s.guard.conn, clientTLS(o.cfg.ServerName))
 	if err := conn.Handshake(); err != nil {
 		return &Error{Stage: o.stage, Kind: KindTLS, Reply: granted, Err: err}
 	}
-	cs := conn.ConnectionState()
-	s.tls = stateOf(&cs, cfg, now)
-	o.log.add(time.Now(), true, []byte("("+s.tls.Version+")"))
+	s.tlsVersion = versionName(conn.ConnectionState().Version)
+	o.log.add(time.Now(), true, []byte("("+s.tlsVersion+")"))
 	s.conn, s.in.src = conn, conn
 	return o.hello()
 }
@@ -185,7 +177,6 @@ func (o *opening) exchange(command string, timeout time.Duration) (Reply, *Error
 	s := o.s
 	now := time.Now()
 	s.guard.set(now.Add(timeout))
-	s.stats.Flights++
 	o.log.add(now, true, []byte(command))
 	n, _ := s.conn.Write([]byte(command + "\r\n"))
 	o.owed = n > 0

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 )
 
@@ -46,8 +45,6 @@ type replyReader struct {
 	// and a match costs no memory.
 	common [4][]string
 	oldest int
-
-	bareLF atomic.Bool // A line ended without CR. Atomic, for the session's owner may ask at any time.
 }
 
 // buffered is how many octets were read and belong to no reply yet.
@@ -161,14 +158,12 @@ func (r *replyReader) readLine() ([]byte, error) {
 }
 
 // cutLine takes the line that ends in the LF at n out of the buffer. A bare LF ends a line too, for servers that send
-// it exist and reading can be lenient (RFC 5321 §2.3.8 forbids it), but it is remembered. A bare CR is text.
+// it exist and reading can be lenient (RFC 5321 §2.3.8 forbids it). A bare CR is text.
 func (r *replyReader) cutLine(n int) ([]byte, error) {
 	line := r.buf[r.r : r.r+n]
 	r.r += n + 1
 	if n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
-	} else {
-		r.bareLF.Store(true)
 	}
 	if len(line) > maxLine {
 		return nil, errLineTooLong

@@ -122,7 +122,7 @@ func (s *Session) strayReplyLocked(reply Reply) *Error {
 		return &Error{Kind: KindReply, Reply: reply}
 	default:
 		return &Error{
-			Kind: KindProtocol, Reply: reply, Doubtful: s.stats.Transactions > 0,
+			Kind: KindProtocol, Reply: reply, Doubtful: s.asked,
 			Err: errSurplus,
 		}
 	}
@@ -139,7 +139,6 @@ func (s *Session) matchLocked(reply Reply) (event Event, report bool) {
 	f := &s.flight
 	stage := f.stage()
 	reply.Took = reply.At.Sub(f.written)
-	s.stats.LastLatency = reply.At.Sub(f.since)
 	event = Event{Tx: f.at.tx, Rcpt: f.at.cmd, Reply: reply, SentAt: f.written}
 	report = s.judgeLocked(stage, reply)
 	f.advance(reply.At, &s.timeouts)
@@ -158,9 +157,6 @@ func (s *Session) judgeLocked(stage Stage, reply Reply) (report bool) {
 		f.refused = !reply.Positive()
 		report = true
 	case StageRCPT:
-		if !reply.Positive() {
-			s.stats.Refusals++
-		}
 		if report = !f.refused; report {
 			f.reported++
 		}
@@ -203,7 +199,7 @@ func (s *Session) readFailed(err error) {
 	case f.failing != nil && e.Kind == KindTimeout:
 		e.Kind, e.Err = KindDisconnected, f.failing
 	case f.due == 0 && e.Kind != KindDisconnected:
-		e.Kind, e.Doubtful = KindProtocol, s.stats.Transactions > 0
+		e.Kind, e.Doubtful = KindProtocol, s.asked
 	case e.Kind == KindTimeout:
 		// Fewer replies than commands: if the server has left one out, each later one went to the wrong
 		// command.

@@ -87,7 +87,6 @@ func (s *Session) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = false
-	s.stats.LastUsed = time.Now()
 	s.flight = flight{}
 	if !s.unread {
 		s.guard.setRead(time.Time{})

@@ -57,10 +57,6 @@ func TestRunTwoTransactionsInOneWrite(t *testing.T) {
 		if got := len(conn.written()); got != 2 {
 			t.Errorf("%d writes, want 2: EHLO and one flight", got)
 		}
-		got := s.Stats()
-		if got.Transactions != 2 || got.Recipients != 2 || got.Refusals != 1 || got.Flights != 2 {
-			t.Errorf("Stats() = %+v, want 2 transactions, 2 recipients, 1 refusal, 2 flights", got)
-		}
 		s.Quit()
 	})
 }
@@ -110,9 +106,6 @@ func (c *stepwise) run(t *testing.T) {
 		t.Fatalf("Run() = %v", err)
 	}
 	r.want(t, "0/-1 451 4.7.1", "1/-1 250", "1/0 550 5.1.1", "1/1 250")
-	if got := s.Stats(); got.Transactions != 2 || got.Recipients != 2 || got.Flights != 6 {
-		t.Errorf("Stats() = %+v, want 2 transactions, 2 recipients, 6 flights", got)
-	}
 	s.Quit()
 }
 
@@ -185,9 +178,6 @@ func TestRunOctetByOctet(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.want(t, "0/-1 250 2.1.0", "0/0 250 2.1.5", "0/1 550 5.1.1")
-		if !s.BareLF() {
-			t.Error("BareLF() = false after a line that ended in LF")
-		}
 		s.Quit()
 	})
 }

@@ -3,7 +3,6 @@ package smtp
 import (
 	"net"
 	"sync"
-	"time"
 )
 
 // A Session is one SMTP session that got as far as a reply to EHLO. Open makes it; Quit or Close must end it, also
@@ -21,10 +20,9 @@ type Session struct {
 	timeouts   Timeouts
 	pipelining bool // Offered and wanted.
 
-	ext      Extensions
-	tls      TLSState
-	greeting Reply
-	opening  []Line
+	ext        Extensions
+	tlsVersion string // Such as "TLS1.3"; "" in clear.
+	opening    []Line
 
 	reader  sync.WaitGroup
 	done    chan struct{} // Closed by the reader when it ends; err is set by then.
@@ -41,46 +39,18 @@ type Session struct {
 	unread  bool // Octets came that no command had asked for.
 	cut     bool // A write was cut short: a further command would be read as its rest.
 	leaving bool // QUIT was sent, or is about to be.
-	stats   Stats
-}
-
-// Stats count what a session did. A flight is a write that waits for a reply: EHLO, STARTTLS and the TLS handshake
-// are one each, so is every write of Run. QUIT is not counted.
-type Stats struct {
-	Opened       time.Time // When Open returned.
-	LastUsed     time.Time // When the last Run ended; Opened before the first.
-	Transactions int       // MAIL commands sent.
-	Recipients   int       // RCPT commands sent.
-	Refusals     int       // Replies to RCPT that were not 2yz, those after a refused MAIL included: servers count them all.
-	Flights      int
-	LastLatency  time.Duration // From the reply before the last, or from the write, to the last reply; 0 if both came together.
-}
-
-// Stats returns the counts so far.
-func (s *Session) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stats
+	asked   bool // Some command of a transaction was sent.
 }
 
 // Extensions are those of the last EHLO reply; under TLS, of the one that came under TLS.
 func (s *Session) Extensions() Extensions { return s.ext }
 
-// Greeting is the server's greeting.
-func (s *Session) Greeting() Reply { return s.greeting }
-
 // Opening is the dialogue from the greeting to the last EHLO, at most 64 lines and 8 KiB. It is shared and must not
 // be changed.
 func (s *Session) Opening() []Line { return s.opening }
 
-// TLS says how the session is protected.
-func (s *Session) TLS() TLSState { return s.tls }
-
 // TLSVersion is the version of TLS in use, such as "TLS1.3"; "" in clear.
-func (s *Session) TLSVersion() string { return s.tls.Version }
-
-// BareLF reports whether the server ended a line with LF alone, against RFC 5321 §2.3.8.
-func (s *Session) BareLF() bool { return s.in.bareLF.Load() }
+func (s *Session) TLSVersion() string { return s.tlsVersion }
 
 // Done is closed when the session is dead: nothing can be asked on it, and Err says why.
 func (s *Session) Done() <-chan struct{} { return s.done }

@@ -35,31 +35,6 @@ func TestRunTarpit(t *testing.T) {
 					i, e.Reply.Took, e.Reply.At.Sub(start), e.SentAt.Sub(start), want, want)
 			}
 		}
-		got := s.Stats()
-		if got.LastLatency != 0 || !got.LastUsed.Equal(time.Now()) {
-			t.Errorf("Stats() = %+v, want the latency of RSET alone, and last used now", got)
-		}
-		s.Quit()
-	})
-}
-
-func TestLastLatencyIsOfOneReply(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, _ := open(t, config(), func(p *peer) {
-			p.hello("PIPELINING")
-			p.expect(mailFrom, "RSET")
-			time.Sleep(5 * time.Second)
-			p.send("250 m")
-			time.Sleep(3 * time.Second)
-			p.send("250 r")
-			p.bye()
-		})
-		if err := s.Run(t.Context(), []Transaction{tx()}, nil); err != nil {
-			t.Fatal(err)
-		}
-		if got := s.Stats().LastLatency; got != 3*time.Second {
-			t.Errorf("LastLatency = %v, want 3s", got)
-		}
 		s.Quit()
 	})
 }
