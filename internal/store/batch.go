@@ -49,17 +49,6 @@ func (s *Store) commit(ctx context.Context, r *request) error {
 	return s.writer.write(ctx, r)
 }
 
-// commitAsync queues a write that nobody waits for. It waits while the queue is full.
-func (s *Store) commitAsync(ctx context.Context, r *request) error {
-	if s.db == nil {
-		return s.unused()
-	}
-	if err := s.writer.check(r); err != nil {
-		return err
-	}
-	return s.writer.enqueue(ctx, r)
-}
-
 // tryCommit queues a write, or drops it if the queue is full.
 func (s *Store) tryCommit(r *request) error {
 	err := s.unused()

@@ -62,6 +62,17 @@ func childFull(dir string) error {
 	return syscall.Exec("/proc/self/exe", os.Args, env)
 }
 
+// putSoon queues a write, and waits for those before it where the queue is full.
+func putSoon(r *Records[string], key []byte, v string) error {
+	err := r.TryPut(key, v, 0)
+	for errors.Is(err, ErrQueueFull) {
+		if err = r.store.Flush(context.Background()); err == nil {
+			err = r.TryPut(key, v, 0)
+		}
+	}
+	return err
+}
+
 // writeUntilFull writes some megabytes, then takes all that is left of the disk, and goes on writing.
 func writeUntilFull(r *Records[string], filler *os.File) error {
 	full := 0
@@ -71,10 +82,10 @@ func writeUntilFull(r *Records[string], filler *os.File) error {
 				return err
 			}
 		}
-		err := r.PutAsync(context.Background(), fmt.Appendf(nil, "%06d", i), strings.Repeat("x", 400), 0)
-		if err != nil {
+		if err := putSoon(r, fmt.Appendf(nil, "%06d", i), strings.Repeat("x", 400)); err != nil {
 			return err
 		}
+		var err error
 		if i%1000 == 0 {
 			err = r.Put(context.Background(), []byte("sync"), "x", 0)
 		}

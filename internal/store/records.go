@@ -101,14 +101,8 @@ func (r *Records[V]) Put(ctx context.Context, key []byte, v V, ttl time.Duration
 	return r.store.commit(ctx, &request{ops: []op{r.put(key, v, ttl)}})
 }
 
-// PutAsync is [Records.Put] for those who need not know when it is written, nor whether. It waits while the queue of
-// writes is full, until ctx is done at most.
-func (r *Records[V]) PutAsync(ctx context.Context, key []byte, v V, ttl time.Duration) error {
-	return r.store.commitAsync(ctx, &request{ops: []op{r.put(key, v, ttl)}})
-}
-
-// TryPut is [Records.PutAsync] for those who must not wait: while the queue is full it drops the write, counts it
-// and says [ErrQueueFull].
+// TryPut is [Records.Put] for those who must not wait, and need not know when it is written, nor whether: while the queue
+// of writes is full it drops the write, counts it and says [ErrQueueFull].
 func (r *Records[V]) TryPut(key []byte, v V, ttl time.Duration) error {
 	return r.store.tryCommit(&request{ops: []op{r.put(key, v, ttl)}})
 }

@@ -47,9 +47,6 @@ func TestClosedStore(t *testing.T) {
 	if err := r.Put(t.Context(), []byte("a"), "1", 0); !errors.Is(err, ErrClosed) {
 		t.Errorf("Put after Close = %v, want ErrClosed", err)
 	}
-	if err := r.PutAsync(t.Context(), []byte("a"), "1", 0); !errors.Is(err, ErrClosed) {
-		t.Errorf("PutAsync after Close = %v, want ErrClosed", err)
-	}
 	if err := r.TryPut([]byte("a"), "1", 0); !errors.Is(err, ErrClosed) {
 		t.Errorf("TryPut after Close = %v, want ErrClosed", err)
 	}

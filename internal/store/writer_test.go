@@ -61,8 +61,8 @@ func TestLargestGroups(t *testing.T) {
 			release := hold(t, st)
 			n := 0
 			for i := range min(3*st.tune.groupOps, int(3*st.tune.groupBytes)/size, st.tune.queue-1) {
-				if err := r.PutAsync(t.Context(), fmt.Appendf(nil, "%d", i), strings.Repeat("v", size), 0); err != nil {
-					t.Fatalf("PutAsync of %d bytes = %v", size, err)
+				if err := r.TryPut(fmt.Appendf(nil, "%d", i), strings.Repeat("v", size), 0); err != nil {
+					t.Fatalf("TryPut of %d bytes = %v", size, err)
 				}
 				n++
 			}
@@ -125,16 +125,13 @@ func TestWritersWaitWhenTheQueueIsFull(t *testing.T) {
 	release := hold(t, s.State())
 	defer release()
 	for i := range s.State().tune.queue {
-		if err := r.PutAsync(t.Context(), fmt.Appendf(nil, "%d", i), "v", 0); err != nil {
-			t.Fatalf("PutAsync(%d) = %v", i, err)
+		if err := r.TryPut(fmt.Appendf(nil, "%d", i), "v", 0); err != nil {
+			t.Fatalf("TryPut(%d) = %v", i, err)
 		}
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("caller is gone")
 	cancel(gone)
-	if err := r.PutAsync(ctx, []byte("x"), "v", 0); !errors.Is(err, gone) {
-		t.Errorf("PutAsync on a full queue = %v, want %v", err, gone)
-	}
 	if err := r.Put(ctx, []byte("x"), "v", 0); !errors.Is(err, gone) {
 		t.Errorf("Put on a full queue = %v, want %v", err, gone)
 	}
@@ -198,9 +195,6 @@ func TestOpenOnFullDisk(t *testing.T) {
 	}
 	if err := cache.Put(t.Context(), []byte("a"), "1", 0); !errors.Is(err, ErrDiskFull) {
 		t.Errorf("Put to an unused store = %v, want ErrDiskFull", err)
-	}
-	if err := cache.PutAsync(t.Context(), []byte("a"), "1", 0); !errors.Is(err, ErrDiskFull) {
-		t.Errorf("PutAsync to an unused store = %v, want ErrDiskFull", err)
 	}
 	if err := cache.TryPut([]byte("a"), "1", 0); !errors.Is(err, ErrDiskFull) || s.Cache().Stats().Dropped != 1 {
 		t.Errorf("TryPut to an unused store = %v, want ErrDiskFull, and counted", err)
