@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzParse reads any text as a table of providers: it is refused, or its rows can be laid over others and matched.
+// FuzzParse reads any text as a table of providers: it is refused, or its rows' limits can be laid over one another, and its patterns matched.
 func FuzzParse(f *testing.F) {
 	text, err := os.ReadFile("providers.yaml")
 	if err != nil {
@@ -16,10 +16,10 @@ func FuzzParse(f *testing.F) {
 	for row := range strings.SplitSeq(string(text), "\n  - id:") {
 		f.Add("version: x\nproviders:\n  - id:" + row)
 	}
-	f.Add("version: 1\nproviders: [{id: a, mx: [mx.a.test], limits: {sessions: -1}, rcpt_timeout: 5}]")
+	f.Add("version: 1\nproviders: [{id: a, mx: [mx.a.test], limits: {sessions: -1, idle: 5}}]")
 	f.Add("a: &a [*a, *a]\nproviders: *a")
 	f.Fuzz(func(t *testing.T, text string) {
-		_, rows, err := Parse([]byte(text))
+		_, rows, err := parse([]byte(text))
 		if err != nil {
 			return
 		}
@@ -27,9 +27,9 @@ func FuzzParse(f *testing.F) {
 			if err := check(&rows[i]); err != nil {
 				continue
 			}
-			both := merge(rows[i], rows[i])
-			if err := check(&both); err != nil {
-				t.Errorf("laid over itself: %v", err)
+			both := rows[i].Limits.Over(rows[i].ProviderLimits)
+			if err := both.check(); err != nil {
+				t.Errorf("limits laid over one another: %v", err)
 			}
 			for _, mx := range rows[i].MX {
 				if p, err := parsePattern(mx); err == nil {

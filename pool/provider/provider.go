@@ -2,8 +2,6 @@
 // What it knows is data: providers.yaml, one row a provider, with the source of each row and how sure it is.
 package provider
 
-import "time"
-
 // A Mode says what asking a provider's servers about a mailbox is good for.
 type Mode string
 
@@ -46,52 +44,25 @@ const (
 	ConfidenceLow    Confidence = "low"    // A few replies, or a report by others.
 )
 
-// Quirks are habits that a session has to respect.
+// Quirks are habits that change what is asked, or what an answer is worth.
 type Quirks struct {
-	OneRecipient    bool // A second recipient in a transaction is put off or refused.
-	NoMixedDomains  bool // Recipients of two domains in a transaction are refused.
-	TLSRequired     bool // It insists on STARTTLS.
-	HarvestPerNet   bool // It counts unknown recipients per network prefix, not per address.
-	Callout         bool // It asks another server before it answers, so that answers are slow and may be put off first.
-	SilentAccept    bool // Past its limit of unknown recipients it accepts everything.
-	StrictIdentity  bool // EHLO name, PTR and address must agree.
-	ClosesAfterFew  bool // It closes a session after a handful of transactions without a word.
-	Registration    bool // Unknown sources are refused until their operator writes to the postmaster.
-	SlowFirstAnswer bool // It tarpits a refusal by seconds.
-}
-
-// Limits are what one source may do. A nil field is absent: the next wider table decides.
-// Zero lifts a limit.
-type Limits struct {
-	Sessions                 *int           // At once.
-	SessionsPerHour          *int           // Begun.
-	DialInterval             *time.Duration // Between two dials.
-	RecipientsPerTransaction *int
-	TransactionsPerSession   *int
-	RefusalsPerSession       *int
-	RefusalsPerHour          *int
-	ControlsPerHour          *int
-	RefusalRatio             *float64 // 0 to 1.
-	ProbesPerMinute          *float64
-	Idle                     *time.Duration // How long an idle session is kept.
-	SessionAge               *time.Duration
-	Ramp                     *bool // Whether limits start low and grow.
+	OneRecipient bool // A second recipient in a transaction is put off or refused.
+	SilentAccept bool // Past its limit of unknown recipients it accepts everything.
 }
 
 // A Provider is one row of the table. Treat it as read-only: the table shares it.
 type Provider struct {
 	ID             string   // Such as google; lower case, digits and underscores.
 	Name           string   // For people.
-	MX             []string // Patterns of its mail hosts; see Table.Match.
+	MX             []string // Patterns of its mail hosts; see Match.
 	Mode           Mode
 	Note           string // The observation behind Mode, with its date.
 	Controls       ControlCost
-	Consumer       []string      // Domains of its own that are known not to accept every recipient.
-	Limits         Limits        // Per source and site.
-	ProviderLimits Limits        // Across all sites; for RefusalsPerHour also across the sources of one network prefix.
-	Refuses        Phase         // Where it refuses an unknown recipient.
-	Quirks         Quirks        // Habits.
-	RCPTTimeout    time.Duration // How long its answer to RCPT may take; 0 is the usual.
-	Source         string        // Where the row comes from.
+	Consumer       []string // Domains of its own that are known not to accept every recipient.
+	Limits         Limits   // Per source and site.
+	ProviderLimits Limits   // Across all sites; for RefusalsPerHour also across the sources of one network prefix.
+	Refuses        Phase    // Where it refuses an unknown recipient.
+	Quirks         Quirks   // Habits.
+	Source         string   // Where the row comes from.
 	Confidence     Confidence
 }

@@ -31,7 +31,6 @@ type row struct {
 	ProviderLimits limits   `yaml:"provider_limits"`
 	Refuses        Phase    `yaml:"refuses"`
 	Quirks         []string `yaml:"quirks"`
-	RCPTTimeout    string   `yaml:"rcpt_timeout"`
 	Source         string   `yaml:"source"`
 	Confidence     string   `yaml:"confidence"`
 }
@@ -53,9 +52,9 @@ type limits struct {
 	Ramp                     *bool    `yaml:"ramp"`
 }
 
-// Parse reads a table in the form of providers.yaml. Unknown keys, numbers where a duration is wanted and
+// parse reads a table in the form of providers.yaml. Unknown keys, numbers where a duration is wanted and
 // unknown words are errors.
-func Parse(text []byte) (version string, rows []Provider, err error) {
+func parse(text []byte) (version string, rows []Provider, err error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	var f file
@@ -85,11 +84,6 @@ func (r *row) provider() (Provider, error) {
 	errs = append(errs, err)
 	p.ProviderLimits, err = r.ProviderLimits.parse("provider_limits")
 	errs = append(errs, err)
-	if d, err := parseDuration("rcpt_timeout", r.RCPTTimeout); err != nil {
-		errs = append(errs, err)
-	} else if d != nil {
-		p.RCPTTimeout = *d
-	}
 	return p, errors.Join(errs...)
 }
 
@@ -121,12 +115,7 @@ func parseDuration(key, s string) (*time.Duration, error) {
 // parseQuirks turns the words of the table into Quirks.
 func parseQuirks(words []string) (Quirks, error) {
 	var q Quirks
-	at := map[string]*bool{
-		"one_recipient": &q.OneRecipient, "no_mixed_domains": &q.NoMixedDomains, "tls_required": &q.TLSRequired,
-		"harvest_per_net": &q.HarvestPerNet, "callout": &q.Callout, "silent_accept": &q.SilentAccept,
-		"strict_identity": &q.StrictIdentity, "closes_after_few": &q.ClosesAfterFew, "registration": &q.Registration,
-		"slow_first_answer": &q.SlowFirstAnswer,
-	}
+	at := map[string]*bool{"one_recipient": &q.OneRecipient, "silent_accept": &q.SilentAccept}
 	for _, w := range words {
 		b := at[w]
 		if b == nil {

@@ -3,7 +3,6 @@ package provider
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestMatch(t *testing.T) {
@@ -46,7 +45,7 @@ func TestMatch(t *testing.T) {
 
 // TestBuiltin holds every row of the embedded table to what its readers rely on.
 func TestBuiltin(t *testing.T) {
-	if builtin().Version() == "" {
+	if version, _, _ := parse(embedded); version == "" {
 		t.Error("the table has no date")
 	}
 	for _, p := range builtin().rows {
@@ -85,28 +84,7 @@ func TestRefusesUnknown(t *testing.T) {
 	}
 }
 
-func TestLoadExtra(t *testing.T) {
-	three, half := 3, 30*time.Second
-	tbl, err := Load(
-		Provider{ID: "google", Limits: Limits{Sessions: &three}, Mode: ModeWeak, Note: "2026: our own observation"},
-		Provider{ID: "ours", MX: []string{"*.mx.example.net"}, Limits: Limits{Idle: &half}},
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := tbl.ByID("google")
-	if *g.Limits.Sessions != 3 || g.Mode != ModeWeak || *g.Limits.ProbesPerMinute != 20 || len(g.MX) == 0 {
-		t.Errorf("google after an override = %+v, want 3 sessions, weak, and the rest as built in", g)
-	}
-	if p, _ := tbl.Match([]string{"a.mx.example.net"}); p != tbl.ByID("ours") || p.Mode != ModeProbe || p.Controls != ControlsNormal {
-		t.Errorf("Match of an added row = %+v, want ours with the default mode and controls", p)
-	}
-	if *ByID("google").Limits.Sessions != 2 {
-		t.Error("an override changed the built-in table")
-	}
-}
-
-func TestLoadErrors(t *testing.T) {
+func TestCompileErrors(t *testing.T) {
 	minus, two := -1, 2.0
 	tests := []struct {
 		name string
@@ -131,9 +109,13 @@ func TestLoadErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Load(tt.row)
+			_, rows, err := parse(embedded)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = compile(append(rows, tt.row))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.row.ID) {
-				t.Errorf("Load() error = %v, want one that names %s and %s", err, tt.row.ID, tt.want)
+				t.Errorf("compile() error = %v, want one that names %s and %s", err, tt.row.ID, tt.want)
 			}
 		})
 	}
@@ -144,15 +126,15 @@ func TestParseIsStrict(t *testing.T) {
 		{name: "unknown key", text: "providers: [{id: x, mx: [mx.example.com], modus: probe}]", want: "modus"},
 		{name: "unknown limit", text: "providers: [{id: x, mx: [mx.example.com], limits: {session: 1}}]", want: "session"},
 		{name: "duration without a unit", text: "providers: [{id: x, mx: [mx.example.com], limits: {idle: 20}}]", want: "limits.idle"},
-		{name: "negative duration", text: "providers: [{id: x, mx: [mx.example.com], rcpt_timeout: -5s}]", want: "rcpt_timeout"},
+		{name: "negative duration", text: "providers: [{id: x, mx: [mx.example.com], limits: {session_age: -5s}}]", want: "limits.session_age"},
 		{name: "unknown quirk", text: "providers: [{id: x, mx: [mx.example.com], quirks: [shy]}]", want: "shy"},
 		{name: "not YAML", text: "providers: [", want: "line"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := Parse([]byte(tt.text))
+			_, _, err := parse([]byte(tt.text))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("Parse(%s) error = %v, want one that names %s", tt.text, err, tt.want)
+				t.Errorf("parse(%s) error = %v, want one that names %s", tt.text, err, tt.want)
 			}
 		})
 	}

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// merge lays the fields that x sets over those of p.
-func merge(p, x Provider) Provider {
-	p.Name, p.Mode, p.Note = cmp.Or(x.Name, p.Name), cmp.Or(x.Mode, p.Mode), cmp.Or(x.Note, p.Note)
-	p.Controls, p.Refuses = cmp.Or(x.Controls, p.Controls), cmp.Or(x.Refuses, p.Refuses)
-	p.Source, p.Confidence = cmp.Or(x.Source, p.Source), cmp.Or(x.Confidence, p.Confidence)
-	p.RCPTTimeout = cmp.Or[time.Duration](x.RCPTTimeout, p.RCPTTimeout)
-	p.Quirks = cmp.Or(x.Quirks, p.Quirks)
-	if x.MX != nil {
-		p.MX = x.MX
-	}
-	if x.Consumer != nil {
-		p.Consumer = x.Consumer
-	}
-	p.Limits = p.Limits.Over(x.Limits)
-	p.ProviderLimits = p.ProviderLimits.Over(x.ProviderLimits)
-	return p
+// Limits are what one source may do. A nil field is absent: the next wider table decides.
+// Zero lifts a limit.
+type Limits struct {
+	Sessions                 *int           // At once.
+	SessionsPerHour          *int           // Begun.
+	DialInterval             *time.Duration // Between two dials.
+	RecipientsPerTransaction *int
+	TransactionsPerSession   *int
+	RefusalsPerSession       *int
+	RefusalsPerHour          *int
+	ControlsPerHour          *int
+	RefusalRatio             *float64 // 0 to 1.
+	ProbesPerMinute          *float64
+	Idle                     *time.Duration // How long an idle session is kept.
+	SessionAge               *time.Duration
+	Ramp                     *bool // Whether limits start low and grow.
 }
 
 // Over returns l with the limits that x has in place of its own.
