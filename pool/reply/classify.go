@@ -4,9 +4,9 @@ import (
 	"github.com/verimails/verimaild/pool/smtp"
 )
 
-// Classify reads a reply to the command of stage, from a server of the provider with this id ("" if none is
-// known), as one meaning. It is pure, and allocates nothing for a reply of usual length. Every reply has a meaning: class other, scope site,
-// if no rule knows it.
+// Classify reads a reply to the command of stage, from a server of the provider with this id ("" if none is known), as one
+// meaning. It is pure, and allocates nothing for a reply of usual length. Every reply has a meaning: class other, scope
+// site, if no rule knows it.
 //
 // Stage, first digit and enhanced code narrow what may be said; a provider's own rules come before words that
 // anyone may use, and words before what a code alone would mean. Nothing but a refusal of a recipient is ever

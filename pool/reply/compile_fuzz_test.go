@@ -39,7 +39,7 @@ func FuzzCompile(f *testing.F) {
 			for _, code := range []int{250, 252, 421, 450, 550, 554} {
 				for _, stage := range []smtp.Stage{smtp.StageConnect, smtp.StageMAIL, smtp.StageRCPT} {
 					m := table.Classify(stage, &smtp.Reply{Code: code, Lines: []string{text}}, "")
-					if m.Class == "" || m.Scope == "" || stage != smtp.StageRCPT && m.Scope == ScopeMailbox || code < 500 && m.Class.dead() && Verdict(Outcome(m, code)) == "undeliverable" {
+					if m.Class == "" || m.Scope == "" || stage != smtp.StageRCPT && m.Scope == ScopeMailbox || code < 500 && m.Class.dead() && verdictOf(Outcome(m, code)) == "undeliverable" {
 						t.Errorf("with %+v, Classify(%s, %d %q) = %+v", r, stage, code, text, m)
 					}
 				}

@@ -13,7 +13,7 @@ type Explanation struct {
 	Because []string // What of the rule's words the reply shows; empty if the codes decided.
 	Whom    string   // Whom the reply is about, in words.
 	Reason  string   // What verimaild would answer: see Outcome.
-	Verdict string   // The verdict that goes with Reason.
+	Verdict string   // The verdict that goes with Reason: deliverable, risky, undeliverable or unknown.
 	Advice  Advice
 }
 
@@ -21,7 +21,7 @@ type Explanation struct {
 func (t *Table) Explain(stage smtp.Stage, r *smtp.Reply, provider string) Explanation {
 	m := t.Classify(stage, r, provider)
 	e := Explanation{Meaning: m, Whom: whom[m.Scope], Reason: Outcome(m, r.Code), Advice: Advise(m, r.Text())}
-	e.Verdict = Verdict(e.Reason)
+	e.Verdict = verdictOf(e.Reason)
 	i, ok := t.byName[m.Rule]
 	if !ok {
 		return e

@@ -39,7 +39,7 @@ func TestLaws(t *testing.T) {
 	generated(t, 20000, func(stage smtp.Stage, r *smtp.Reply, provider string) {
 		m := Builtin().Classify(stage, r, provider)
 		reason := Outcome(m, r.Code)
-		verdict := Verdict(reason)
+		verdict := verdictOf(reason)
 		switch {
 		case stage != smtp.StageRCPT && (m.Scope == ScopeMailbox || m.Class.aboutMailbox() && m.Class != CannotVerify):
 			t.Errorf("Classify(%s, %q) = %+v: a mailbox is only spoken of at rcpt", stage, r.String(), m)

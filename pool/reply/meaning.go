@@ -63,7 +63,7 @@ const (
 	DetailTooManySession Detail = "too_many_sessions" // rate_limited: too many sessions at once or in a while.
 )
 
-// A Meaning is what one reply was read as. It is a value; reading a reply allocates at most once.
+// A Meaning is what one reply was read as. It is a value, and may be copied.
 type Meaning struct {
 	Class  Class
 	Scope  Scope

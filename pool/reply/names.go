@@ -144,17 +144,12 @@ func (s *scan) words(b []byte) {
 		}
 		if j < len(b) && b[j] == '-' && j-i == 3 && codePattern(b[i:j]) == s.code {
 			// Our own code again, as in a reply of several lines that someone joined.
-			s.afterCode(b[j+1:])
+			s.part(trimJoins(b[j+1:]))
 			return
 		}
 		s.plain(b[i:j])
 		i = j
 	}
-}
-
-// afterCode reads what follows a repeated code.
-func (s *scan) afterCode(b []byte) {
-	s.part(trimJoins(b))
 }
 
 // host looks up a host name and its parents among those that rules ask for. It is no word: most hosts in a

@@ -101,8 +101,9 @@ func outcomeOfPolicy(m Meaning, permanent bool) string {
 	return "source_blocked"
 }
 
-// Verdict is the verdict that a reason returned by Outcome stands for: deliverable, risky, undeliverable or unknown.
-func Verdict(reason string) string {
+// verdictOf is the verdict that a reason returned by Outcome stands for. Package verdict has the word for every reason; this
+// package stands below it.
+func verdictOf(reason string) string {
 	switch reason {
 	case "mailbox_busy":
 		return "deliverable"

@@ -53,8 +53,8 @@ func TestOutcome(t *testing.T) {
 		if got := Outcome(tt.m, tt.code); got != tt.reason {
 			t.Errorf("Outcome(%+v, %d) = %s, want %s", tt.m, tt.code, got, tt.reason)
 		}
-		if got := Verdict(tt.reason); got != tt.verdict {
-			t.Errorf("Verdict(%s) = %s, want %s", tt.reason, got, tt.verdict)
+		if got := verdictOf(tt.reason); got != tt.verdict {
+			t.Errorf("verdictOf(%s) = %s, want %s", tt.reason, got, tt.verdict)
 		}
 	}
 }

@@ -107,6 +107,3 @@ func (t *Table) Rule(name string) (Rule, bool) {
 	}
 	return t.rules[i], true
 }
-
-// Len is the number of rules.
-func (t *Table) Len() int { return len(t.rules) }
