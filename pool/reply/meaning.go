@@ -59,8 +59,9 @@ const (
 	DetailIdle           Detail = "idle"              // 421: the session was idle for too long.
 	DetailVerifying      Detail = "verifying"         // temporary_failure, greylisted: the server is asking elsewhere, ask again soon.
 	DetailNoMail         Detail = "no_mail"           // domain_not_here: 521 or 556, the host or domain takes no mail at all.
-	DetailBlockListed    Detail = "block_listed"      // source_blocked: a block list is named.
+	DetailBlockListed    Detail = "block_listed"      // source_blocked: a block list is named, by its own name.
 	DetailTooManySession Detail = "too_many_sessions" // rate_limited: too many sessions at once or in a while.
+	DetailReversePath    Detail = "reverse_path"      // sender_refused, scope sender: the reverse-path or its domain is at fault, whoever asks.
 )
 
 // A Meaning is what one reply was read as. It is a value, and may be copied.

@@ -47,7 +47,7 @@ var (
 	knownDetails = map[Detail]bool{
 		"": true, DetailNoPTR: true, DetailHarvest: true, DetailHELO: true, DetailMoved: true, DetailTooManyRcpts: true,
 		DetailMixedDomains: true, DetailTLSRequired: true, DetailIdle: true, DetailVerifying: true, DetailNoMail: true,
-		DetailBlockListed: true, DetailTooManySession: true,
+		DetailBlockListed: true, DetailTooManySession: true, DetailReversePath: true,
 	}
 )
 

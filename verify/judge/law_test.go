@@ -26,7 +26,7 @@ var (
 	allDetails = []reply.Detail{
 		"", reply.DetailNoPTR, reply.DetailHarvest, reply.DetailHELO, reply.DetailMoved, reply.DetailTooManyRcpts,
 		reply.DetailMixedDomains, reply.DetailTLSRequired, reply.DetailIdle, reply.DetailVerifying, reply.DetailNoMail,
-		reply.DetailBlockListed, reply.DetailTooManySession,
+		reply.DetailBlockListed, reply.DetailTooManySession, reply.DetailReversePath,
 	}
 	allFailures = []pool.Failure{
 		pool.FailConnectTimeout, pool.FailConnectRefused, pool.FailTLS, pool.FailTLSRequired, pool.FailProtocol,
