@@ -52,6 +52,7 @@ var families = []family{
 	{"verimaild_pool_dropped_total", "Recipients that nobody waited for any more.", nil, true},
 	{"verimaild_pool_sessions", "Sessions, by state.", []string{"state"}, false},
 	{"verimaild_pool_waiting", "Recipients that wait to be asked about.", nil, false},
+	{"verimaild_pool_sender_refused", "1 while nothing is asked because receivers that have nothing to do with each other refuse the reverse-path.", nil, false},
 	{"verimaild_pool_sites", "Sites where there are sessions, or recipients wait.", nil, false},
 	{"verimaild_pool_source_sessions", "Sessions of each source.", []string{"source"}, false},
 	{"verimaild_pool_source_suspended", "1 while a source asks nobody.", []string{"source"}, false},
@@ -211,13 +212,16 @@ const allSites = 1 << 30
 func (r *report) sites() {
 	paths := map[string]int{"closed": 0, "slow": 0, "open": 0, "testing": 0}
 	spent := map[string]int{"refusals": 0, "controls": 0}
+	refused := false
 	if e := r.d.egress(); e != nil {
 		now := time.Now()
 		picture := e.Egress("", allSites)
+		refused = picture.Sender.State == "open"
 		for i := range picture.Sites {
 			tallySite(&picture.Sites[i], now, paths, spent)
 		}
 	}
+	r.value("verimaild_pool_sender_refused", oneIf(refused))
 	for state, n := range paths {
 		r.value("verimaild_pool_paths", float64(n), state)
 	}

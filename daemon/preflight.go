@@ -123,6 +123,9 @@ func (d *Daemon) unfit() (problems []problem, left bool) {
 	if why := d.pool.Trouble(); why != "" {
 		return append(problems, problem{code: "no_source", message: "no source can be used: " + why}), false
 	}
+	if why := d.pool.SenderTrouble(); why != "" {
+		return append(problems, problem{code: "sender_refused", message: why}), false
+	}
 	return problems, true
 }
 

@@ -48,7 +48,7 @@ func (pa *path) allowance(now time.Duration, prefix netip.Prefix) allowance {
 	if pa.unpaced() {
 		return everything
 	}
-	switch pa.breaker.State(now) {
+	switch pa.state(now) {
 	case budget.Open, budget.HalfOpen:
 		return nothing
 	}
@@ -57,7 +57,7 @@ func (pa *path) allowance(now time.Duration, prefix netip.Prefix) allowance {
 
 // unpaced reports whether nothing limits what the path asks, and when.
 func (pa *path) unpaced() bool {
-	return pa.site.unpaced && !pa.breaker.Opened && !pa.breaker.Tried && !pa.source.warms(pa.pool.wall(pa.pool.now()))
+	return pa.site.unpaced && !pa.breaker.Opened && !pa.breaker.Tried && pa.pool.sender.refusal == nil && !pa.source.warms(pa.pool.wall(pa.pool.now()))
 }
 
 // rateRoom is how many probes the rates leave: the path's, the provider's, and the source's for today.

@@ -69,6 +69,9 @@ func (pa *path) blame(o *Outcome) {
 		return
 	}
 	now := pa.pool.now()
+	if blamesSender(o) {
+		pa.pool.senderRefused(pa, now, o)
+	}
 	switch grudgeOf(o) {
 	case hardGrudge:
 		pa.hard(now, o)
@@ -92,7 +95,7 @@ const mostBlocks = 3
 func (pa *path) hard(now time.Duration, o *Outcome) {
 	if pa.breaker.State(now) == budget.Open {
 		pa.breaker.Until = max(pa.breaker.Until, now+o.Meaning.Retry)
-		o.RetryAt = pa.pool.wall(pa.breaker.Until)
+		o.notBefore(pa.pool.wall(pa.breaker.Until))
 		return
 	}
 	pa.blocks++
@@ -124,14 +127,23 @@ func (pa *path) soft(now time.Duration, o *Outcome) {
 
 // blocked notes why the breaker is open, and answers what waits.
 func (pa *path) blocked(o *Outcome) {
-	o.RetryAt = pa.pool.wall(pa.breaker.Until)
 	kept := *o
+	kept.RetryAt = pa.pool.wall(pa.breaker.Until)
+	o.notBefore(kept.RetryAt)
 	kept.opening, kept.mail, kept.rcptAt = nil, command{}, time.Time{}
 	kept.Remembered = true
 	kept.anonymize()
 	pa.refusal, pa.site.dirty = &kept, true
-	pa.failAll(&kept)
+	said := kept // Who is told so is noted in it.
+	pa.failAll(&said)
 	pa.pool.refusals.note(pa, &kept)
+}
+
+// notBefore notes when asking again makes sense at the earliest. Other breakers may be open for longer.
+func (o *Outcome) notBefore(at time.Time) {
+	if o.RetryAt.Before(at) {
+		o.RetryAt = at
+	}
 }
 
 // anonymize takes the recipient out of a reply that others are going to be shown.
@@ -192,13 +204,14 @@ func (s *session) tested(now time.Duration, f *flight, e *smtp.Error) {
 	o := s.outcome(smtp.StageMAIL)
 	switch {
 	case mail.reply.Positive():
-		s.welcome = true
+		s.welcomed()
 		pa.breaker.Pass()
 		pa.site.dirty = true
+		pa.pool.senderPassed()
 	case mail.reply.Code != 0:
 		o.Reply, o.At, o.Meaning = mail.reply, mail.reply.At, mail.meaning
-		pa.breaker.Trip(now, o.Meaning.Retry)
-		pa.blocked(&o)
+		s.failedTest(now, &o)
+	case !pa.breaker.Opened: // Only the reverse-path was on trial, and nothing was said of it.
 	case e != nil && e.Sent && e.Kind != smtp.KindCanceled:
 		o.end(e, f.reader)
 		pa.breaker.Trip(now, 0)
@@ -208,6 +221,22 @@ func (s *session) tested(now time.Duration, f *flight, e *smtp.Error) {
 	if f.answered() {
 		pa.pool.total.Flights++
 	}
+}
+
+// failedTest settles a test whose MAIL was refused with o. Where only the reverse-path was on trial, that is what it is to any
+// other transaction.
+func (s *session) failedTest(now time.Duration, o *Outcome) {
+	pa := s.lane.path
+	if !pa.breaker.Opened {
+		pa.blame(o)
+		pa.failAll(o)
+		return
+	}
+	if blamesSender(o) {
+		pa.pool.senderRefused(pa, now, o)
+	}
+	pa.breaker.Trip(now, o.Meaning.Retry)
+	pa.blocked(o)
 }
 
 // consider looks at a flight as a whole: one in which nothing was wrong makes the path bolder.

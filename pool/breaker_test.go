@@ -112,3 +112,34 @@ func TestMovedWorkIsToldOfARefusal(t *testing.T) {
 		}
 	})
 }
+
+// Whose question a path was refused with stays known, also where others waited to be told so: the path is not tested with it.
+func TestOthersThatWaitedAreTestedWith(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		spec := oneHost(mailworld.Host{Slow: map[string]time.Duration{"RCPT": 3 * time.Second}})
+		harvest := true
+		spec.Domains[0].Rcpt = func(string) mailworld.Reply {
+			if harvest {
+				return mailworld.Say(550, "5.7.1 Too many invalid recipients")
+			}
+			return mailworld.Say(250, "2.1.5 Ok")
+		}
+		r := newRig(t, spec, func(o *pool.Options) {
+			o.Limits = unpaced()
+			o.Limits.Sessions, o.Limits.RecipientsPerTransaction = new(1), new(1)
+		})
+		first := r.later("first@a.test", nil)
+		time.Sleep(time.Second)
+		second := r.later("second@a.test", nil)
+		told := <-first
+		if o := <-second; !o.Remembered || !o.RetryAt.Equal(told.RetryAt) {
+			t.Errorf("who waited: Remembered %v, RetryAt %v, want what the first was told, until %v", o.Remembered, o.RetryAt, told.RetryAt)
+		}
+		harvest = false
+		time.Sleep(time.Until(told.RetryAt) + time.Hour)
+		if o := r.ask(r.hosts("mx.a.test"), "first@a.test")[0]; !o.Remembered {
+			t.Errorf("the one who was refused is what it is tested with: %s", o.Reply)
+		}
+		r.want(r.ask(r.hosts("mx.a.test"), "second@a.test")[0], reply.Accepted)
+	})
+}

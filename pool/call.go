@@ -60,11 +60,19 @@ func (c *call) turnAway(i int, o *Outcome, pa *path) {
 	if kept.At.IsZero() {
 		kept.At = time.Now()
 	}
-	kept.Source = pa.source.Name
-	if pa.site.provider != nil {
-		kept.Provider = pa.site.provider.ID
-	}
+	kept.askedOn(pa)
 	c.deliver(i, &kept)
+}
+
+// askedOn notes in o the path that it is the outcome of, unless it was said to another one.
+func (o *Outcome) askedOn(pa *path) {
+	if o.Remembered && o.Source != "" {
+		return
+	}
+	o.Source = pa.source.Name
+	if pa.site.provider != nil {
+		o.Provider = pa.site.provider.ID
+	}
 }
 
 // cancel withdraws c from its queued probes. Those in flight are waited for, but not asked about again on its behalf.
@@ -109,10 +117,7 @@ func (pr *probe) finish(o *Outcome) {
 	if o.At.IsZero() {
 		o.At = time.Now()
 	}
-	o.Source = pa.source.Name
-	if pa.site.provider != nil {
-		o.Provider = pa.site.provider.ID
-	}
+	o.askedOn(pa)
 	o.Recipient = pr.rcpt
 	for _, w := range pr.waiters {
 		if w.call.awaited != nil {

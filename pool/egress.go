@@ -15,7 +15,8 @@ import (
 // refused us.
 type Egress struct {
 	Sessions  Sessions
-	Max       int       // Sessions at once; 0 is without limit.
+	Max       int // Sessions at once; 0 is without limit.
+	Sender    SenderEgress
 	PauseEnds time.Time // Nothing is dialled until then, because this host's network seems to be down; zero if it is not.
 	Sources   []SourceEgress
 	Sites     []SiteEgress // What was asked for; those with trouble first, then the busiest.
@@ -109,7 +110,7 @@ func (p *Pool) Egress(match string, most int) Egress {
 	now := p.now()
 	out := Egress{
 		Sessions: Sessions{p.sessions, p.sessions - p.idle.l.Len(), p.idle.l.Len()}, Max: p.opts.MaxSessions,
-		Refusals: slices.Clone(p.refusals),
+		Refusals: slices.Clone(p.refusals), Sender: p.senderEgress(now),
 	}
 	if p.self.until > now {
 		out.PauseEnds = p.wall(p.self.until)

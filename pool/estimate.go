@@ -11,6 +11,9 @@ const (
 // turnedAway is the outcome of a recipient that is not queued: because the path's breaker is open, or because it can't
 // be asked about before its caller's deadline; nil if it may queue.
 func (pa *path) turnedAway(now time.Duration, la *lane, req *Request, rcpt *Recipient) *Outcome {
+	if o := pa.pool.sender.refused(pa, now); o != nil {
+		return o
+	}
 	if o := pa.refused(now, rcpt.Path); o != nil {
 		return o
 	}

@@ -88,7 +88,8 @@ func (la *lane) askable() int {
 		return 0
 	}
 	now := pa.pool.now()
-	if pa.breaker.State(now) == budget.HalfOpen {
+	pa.pool.sender.claim(pa, now)
+	if pa.state(now) == budget.HalfOpen {
 		if pa.testing {
 			return 0
 		}

@@ -13,6 +13,7 @@ type ledger struct {
 	sites     *store.Records[record]        // By site key.
 	providers *store.Records[record]        // By provider id.
 	sources   *store.Records[warmup.Record] // By name.
+	sender    *store.Records[senderRecord]  // One.
 }
 
 // newLedger makes the record sets of a pool in s. It fails if another pool has s.
@@ -30,6 +31,10 @@ func newLedger(s *store.Store) (*ledger, error) {
 		Encode: func(dst []byte, r warmup.Record) []byte { return r.Append(dst) }, Decode: warmup.Decode,
 	}
 	if st.sources, err = store.NewRecords(s, "pool/w/", sources); err != nil {
+		return nil, fmt.Errorf("pool: %w", err)
+	}
+	sender := store.Codec[senderRecord]{Encode: appendSender, Decode: readSender}
+	if st.sender, err = store.NewRecords(s, "pool/r/", sender); err != nil {
 		return nil, fmt.Errorf("pool: %w", err)
 	}
 	return st, nil

@@ -116,6 +116,9 @@ func (v *view) path(n int) {
 	if pa.breaker.Opened {
 		v.holds(LimitBreaker, pa.breaker.Until+trust*trickle)
 	}
+	if s := &pa.pool.sender; s.refusal != nil {
+		v.holds(LimitBreaker, s.until)
+	}
 	v.holds(LimitRate, v.after(60*rampMinutes(float64(n-pa.rate.Room(v.now, pa.perMinute(), burst)), pa.perMinute(), l)))
 	slow := v.trickling(n)
 	v.holds(LimitRatio, v.after(float64(slow)*trickle.Seconds()))

@@ -93,7 +93,7 @@ func (pa *path) dialed(now time.Duration) {
 	}
 	pa.source.dials.Take(now, float64(p.opts.SourceLimits.DialsPerMinute), 1)
 	p.dials.Take(now, 60*float64(p.opts.DialsPerSecond), 1)
-	if pa.breaker.State(now) == budget.HalfOpen {
+	if pa.state(now) == budget.HalfOpen {
 		pa.testing = true
 	}
 }

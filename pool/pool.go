@@ -97,6 +97,7 @@ type Pool struct {
 	routes   routes
 	refusals refusals
 	self     self
+	sender   senderState
 	dials    budget.Bucket
 	waker    waker
 	scribe   *scribe // nil where nothing is written down.

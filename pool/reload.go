@@ -47,6 +47,7 @@ func (p *Pool) apply(opts Options) {
 	p.rules, _ = CompileSiteRules(opts.Sites)             // Checked by fill.
 	opts.Sources, opts.Limits, opts.Sites = nil, nil, nil // They are the caller's.
 	p.opts, p.sources = opts, kept
+	p.setSender(opts.Sender)
 	for _, v := range p.across {
 		v.limit(p)
 	}

@@ -49,6 +49,12 @@ func newScribe(p *Pool, s *store.Store) (*scribe, error) {
 		}
 		p.restoreProvider(string(item.Key), &item.Value)
 	}
+	switch r, found, err := st.sender.Get([]byte(senderKey)); {
+	case err != nil && !store.IsBad(err):
+		return nil, err
+	case err == nil && found:
+		p.restoreSender(&r)
+	}
 	return sc, nil
 }
 
@@ -134,6 +140,7 @@ type writ struct {
 	batch     store.Batch
 	sites     []*site
 	providers []*providerState
+	sender    *senderState // Or nil.
 }
 
 // writ gathers what is to be written.
@@ -149,6 +156,10 @@ func (sc *scribe) writ(urgent []waiting, all bool) *writ {
 				sc.put(w, s, now)
 			}
 		}
+	}
+	if all && p.sender.dirty {
+		w.sender = &p.sender
+		sc.putSender(&w.batch)
 	}
 	for _, v := range p.across {
 		if v.dirty || len(urgent) > 0 && v.sessions > 0 {
@@ -175,6 +186,9 @@ func (w *writ) written(ok bool) {
 	for _, s := range w.sites {
 		s.writing, s.dirty = false, s.dirty || !ok
 		s.accounts.written(ok)
+	}
+	if w.sender != nil {
+		w.sender.dirty = w.sender.dirty || !ok
 	}
 	for _, v := range w.providers {
 		v.dirty = v.dirty || !ok
@@ -208,6 +222,9 @@ func (p *Pool) last(ctx context.Context) error {
 		p.scribe.state.providers.PutIn(&w.batch, []byte(v.provider.ID), v.record(now, 0), memorable)
 	}
 	clear(p.sites)
+	if p.sender.dirty {
+		p.scribe.putSender(&w.batch)
+	}
 	p.lastPages(&w.batch)
 	p.mu.Unlock()
 	if w.batch.Len() == 0 {

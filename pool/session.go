@@ -150,7 +150,7 @@ func (s *session) next(ctx context.Context) *flight {
 	}
 	pa := s.lane.path
 	now := pa.pool.now()
-	if pa.breaker.State(now) == budget.HalfOpen {
+	if pa.state(now) == budget.HalfOpen {
 		pa.testing = true
 		return s.testFlight()
 	}

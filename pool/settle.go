@@ -53,6 +53,11 @@ func (la *lane) requeue(probes []*probe) {
 		pa.move(unconfigured)
 	case pa.source.out(time.Now()):
 		pa.move(outOfUse)
+	default:
+		if o := pa.pool.sender.refused(pa, pa.pool.now()); o != nil {
+			said := *o
+			la.failAll(&said)
+		}
 	}
 }
 
@@ -195,7 +200,7 @@ func (s *session) mailRefused(back []*probe, f *flight, b *batch) []*probe {
 func (s *session) answers(back []*probe, f *flight, b *batch, e *smtp.Error) []*probe {
 	pa := s.lane.path
 	if b.mail.reply.Positive() {
-		s.welcome, pa.welcome = true, true
+		s.welcomed()
 	}
 	now := pa.pool.now()
 	for i, pr := range b.probes {
@@ -229,6 +234,16 @@ func (s *session) answers(back []*probe, f *flight, b *batch, e *smtp.Error) []*
 		}
 	}
 	return back
+}
+
+// welcomed notes that a MAIL was accepted.
+func (s *session) welcomed() {
+	if s.welcome {
+		return
+	}
+	pa := s.lane.path
+	s.welcome, pa.welcome = true, true
+	pa.pool.sender.took(pa.site, pa.pool.now())
 }
 
 // dropCompanions withdraws the companions of targets that were not accepted, unless they went with them.

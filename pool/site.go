@@ -24,8 +24,10 @@ type site struct {
 	paths    map[*sourceState]*path
 	accounts accounts
 	learned  learned
-	dirty    bool // There is something to write down.
-	writing  bool // That is being done.
+	// senderTaken is when the reverse-path was taken here, as far as that counted.
+	senderTaken time.Duration
+	dirty       bool // There is something to write down.
+	writing     bool // That is being done.
 }
 
 // A path is a source at a site: what limits count. Guarded by Pool.mu.

@@ -7,12 +7,21 @@ import "time"
 type Egress struct {
 	Sessions    EgressSessions   `json:"sessions"`
 	MaxSessions *int             `json:"max_sessions"`
+	Sender      EgressSender     `json:"sender"`
 	PausedUntil *time.Time       `json:"paused_until"` // Nothing is dialled until then: this host's network seems to be down.
 	Sources     []EgressSource   `json:"sources"`
 	Sites       []EgressSite     `json:"sites"`
 	SitesLeft   int              `json:"sites_left_out"`
 	Providers   []EgressProvider `json:"providers"`
 	Refusals    []EgressRefusal  `json:"refusals"` // The last ones, the newest first.
+}
+
+// An EgressSender is how receivers take the reverse-path of all questions.
+type EgressSender struct {
+	Domain    string         `json:"domain"`
+	State     string         `json:"state"`      // closed, open (receivers that have nothing to do with each other refuse it: nothing is asked), testing.
+	OpenUntil *time.Time     `json:"open_until"` // When it is tried again.
+	Refusal   *EgressRefusal `json:"refusal"`    // Why it is not closed.
 }
 
 // EgressSessions are sessions by what they do.

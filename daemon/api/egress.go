@@ -107,8 +107,12 @@ func (s *Server) theEgress() (Egress, error) {
 func egressOf(e *pool.Egress, now time.Time) *apitype.Egress {
 	out := &apitype.Egress{
 		Sessions: apitype.EgressSessions(e.Sessions), MaxSessions: limited(e.Max), PausedUntil: after(e.PauseEnds, now),
+		Sender:  apitype.EgressSender{Domain: e.Sender.Domain, State: e.Sender.State, OpenUntil: after(e.Sender.Until, now)},
 		Sources: []apitype.EgressSource{}, Sites: []apitype.EgressSite{}, SitesLeft: e.SitesLeft,
 		Providers: []apitype.EgressProvider{}, Refusals: []apitype.EgressRefusal{},
+	}
+	if r := e.Sender.Refusal; r != nil {
+		out.Sender.Refusal = new(refusalOf(r))
 	}
 	for i := range e.Sources {
 		out.Sources = append(out.Sources, *sourceOf(&e.Sources[i]))

@@ -93,6 +93,7 @@ func renderEgress(w io.Writer, e *apitype.Egress, now time.Time) {
 	if e.PausedUntil != nil {
 		fmt.Fprintf(w, "paused    until %s: nothing can be reached, so this host's own network is taken to be down\n", clock(e.PausedUntil))
 	}
+	renderSender(w, &e.Sender)
 	fmt.Fprintln(w, "\nsources")
 	for i := range e.Sources {
 		renderSource(w, &e.Sources[i])
@@ -115,6 +116,22 @@ func renderEgress(w io.Writer, e *apitype.Egress, now time.Time) {
 		r := &e.Refusals[i]
 		fmt.Fprintf(w, "  %s  %s at %s, %s: %s\n", r.At.Format(time.RFC3339), printable(r.Source), printable(cmp.Or(r.Host, r.Site)), r.Stage, printable(r.Text))
 	}
+}
+
+// renderSender says what is wrong with the reverse-path; nothing if nothing is.
+func renderSender(w io.Writer, s *apitype.EgressSender) {
+	switch {
+	case s.OpenUntil != nil:
+		fmt.Fprintf(w, "sender    mail servers that have nothing to do with each other refuse %s: nothing is asked until %s\n", printable(s.Domain), clock(s.OpenUntil))
+	case s.Refusal != nil:
+		fmt.Fprintf(w, "sender    mail servers refused %s; the next question shows whether they still do\n", printable(s.Domain))
+	default:
+		return
+	}
+	if r := s.Refusal; r != nil {
+		fmt.Fprintf(w, "          %s at %s: %s\n", printable(r.Host), r.Stage, printable(r.Text))
+	}
+	fmt.Fprintln(w, "          see what verimaild doctor says of the sender, mend its domain or change egress.sender, then verimaild reload")
 }
 
 func renderSource(w io.Writer, s *apitype.EgressSource) {
