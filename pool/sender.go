@@ -166,7 +166,7 @@ func (v *senderState) taken(pa *path, now time.Duration) bool {
 	if at == nil || at == pa {
 		return false
 	}
-	if at.testing || at.waiting() > 0 && now-v.testing < senderPatience {
+	if at.waiting() > 0 && (at.testing || now-v.testing < senderPatience) {
 		return true
 	}
 	v.tester = nil
