@@ -104,7 +104,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		switch {
 		case err != nil:
 			return total, c.fail("write", err)
-		case gone && !waited: // It is sent, to nobody.
+		case gone && !waited && c.out.loseLocked(len(p)):
 			return total + len(p), nil
 		case !gone:
 			n := c.out.putLocked(p, c.in.read)

@@ -224,6 +224,29 @@ func TestPipeDelay(t *testing.T) {
 	})
 }
 
+// TestPipeOfOneWhoIsGone: who goes on writing to a peer that has left hears of it when the news arrives. In a bubble it
+// arrives only once the writer waits, as it has to when the window is full of what nobody takes.
+func TestPipeOfOneWhoIsGone(t *testing.T) {
+	const window, piece = 1000, 64
+	synctest.Test(t, func(t *testing.T) {
+		c, s := mailworld.NewPipe(mailworld.PipeOptions{Window: window, Delay: time.Second})
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		begin, sent := time.Now(), 0
+		for sent <= window {
+			if _, err := s.Write(make([]byte, piece)); err != nil {
+				break
+			}
+			sent += piece
+		}
+		if want := window - window%piece; sent != want || time.Since(begin) != time.Second {
+			t.Errorf("%d bytes were taken in %v, want %d, and the news after 1s", sent, time.Since(begin), want)
+		}
+		closeBoth(t, c, s)
+	})
+}
+
 func TestPipeAddresses(t *testing.T) {
 	a, b := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2), Port: 1}, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 3), Port: 2}
 	c, s := mailworld.NewPipe(mailworld.PipeOptions{Client: a, Server: b})
