@@ -47,7 +47,7 @@ func (b *Breaker) State(now time.Duration) State {
 
 // Trip opens b for the time that told says, or the time that is due, whichever is longer.
 func (b *Breaker) Trip(now, told time.Duration) {
-	if b.Opens > 0 && now-b.Until > forgiven {
+	if now-b.Until > forgiven {
 		b.Opens = 0
 	}
 	b.Until = now + max(told, openTimes[min(b.Opens, len(openTimes)-1)])

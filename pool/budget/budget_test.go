@@ -256,7 +256,7 @@ func TestWindowRemove(t *testing.T) {
 // TestThrough holds Through against what it stands for: events that happen one by one, each as soon as there is room.
 func TestThrough(t *testing.T) {
 	for _, tt := range []struct{ spent, limit, n int }{
-		{0, 5, 0}, {0, 5, 5}, {0, 5, 6}, {3, 5, 2}, {3, 5, 3}, {5, 5, 1}, {5, 5, 12}, {2, 1, 3}, {4, 0, 100},
+		{0, 5, 0}, {10, 5, 0}, {0, 5, 5}, {0, 5, 6}, {3, 5, 2}, {3, 5, 3}, {5, 5, 1}, {5, 5, 12}, {2, 1, 3}, {4, 0, 100},
 	} {
 		var w Window
 		now := 100 * time.Hour

@@ -50,7 +50,7 @@ func TestOpeningsAreForgiven(t *testing.T) {
 func TestLiftedBucket(t *testing.T) {
 	var b Bucket
 	b.Take(time.Hour, 0, 5)
-	b.Give(0, 2)
+	b.Give(0, 3)
 	if b != (Bucket{}) || b.Room(time.Hour, 0, 3) != Lifted || b.Next(time.Hour, 0, 3, 9) != time.Hour {
 		t.Errorf("a bucket without a rate has %v, room for %d, the next at %v", b, b.Room(time.Hour, 0, 3), b.Next(time.Hour, 0, 3, 9))
 	}
@@ -92,5 +92,79 @@ func TestWhatARatioGoesBy(t *testing.T) {
 	back.Restore(time.Minute, 0, []Event{{1, true}, {2, true}}) // The second is from before there was time.
 	if _, of := back.Share(time.Minute); of != 1 {
 		t.Errorf("restored of before time began: %d, want 1", of)
+	}
+}
+
+// An old event in the ring hides none of the newer ones.
+func TestRatioPassesOverTheOld(t *testing.T) {
+	var r Ratio
+	now := 10 * time.Hour
+	r.Add(now, true)
+	r.Add(now+2*time.Hour, true)
+	if share, of := r.Share(now + 2*time.Hour); share != 1 || of != 1 {
+		t.Errorf("Share() = %v of %d, want 1 of 1", share, of)
+	}
+}
+
+// A minute counts as much as it can hold, and is forgotten whole.
+func TestFullMinute(t *testing.T) {
+	const most = 1<<16 - 1
+	var w Window
+	now := 10 * time.Hour
+	w.Add(now, most-5)
+	w.Add(now, 10)
+	if got := w.Spent(now); got != most {
+		t.Errorf("Spent() = %d, want the %d that fit", got, most)
+	}
+	if got := w.Spent(now + span*time.Minute); got != 0 {
+		t.Errorf("Spent() when the minute has left the window = %d, want 0", got)
+	}
+	w.Add(now+2*time.Hour, most+3)
+	if got := w.Spent(now + 2*time.Hour); got != most {
+		t.Errorf("Spent() of more at once = %d, want %d", got, most)
+	}
+}
+
+// What happened in the first minute of the epoch can be taken back, as in any other.
+func TestFirstMinute(t *testing.T) {
+	var w Window
+	w.Add(30*time.Second, 2)
+	w.Remove(time.Minute, 40*time.Second, 1)
+	if got := w.Spent(time.Minute); got != 1 {
+		t.Errorf("Spent() = %d, want 1", got)
+	}
+	var back Window
+	back.Restore(10*time.Minute, 0, []Minute{{10, 3}, {11, 4}}) // The second is from before there was time.
+	if got := back.Spent(10 * time.Minute); got != 3 {
+		t.Errorf("restored: Spent() = %d, want 3", got)
+	}
+}
+
+// Minutes lists each minute in which something happened once, from the oldest in the window to the one that has begun.
+func TestMinutes(t *testing.T) {
+	var w Window
+	now := 10 * time.Hour
+	w.Add(now, 1)
+	w.Add(now+time.Minute, 2)
+	w.Add(now+(span-1)*time.Minute, 3)
+	w.Add(now+span*time.Minute, 4)
+	got := w.Minutes(now + span*time.Minute)
+	if want := []Minute{{span - 1, 2}, {1, 3}, {0, 4}}; !slices.Equal(got, want) {
+		t.Errorf("Minutes() = %v, want %v", got, want)
+	}
+}
+
+// What was restored is forgotten when it would have been, and what is too old is not taken for something new.
+func TestRestoredWindowForgets(t *testing.T) {
+	var w Window
+	now := 10 * time.Hour
+	w.Restore(now, 20*time.Minute, []Minute{{span - 20, 9}, {span - 21, 1}, {0, 2}})
+	for _, tt := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 3}, {time.Minute, 2}, {(span - 21) * time.Minute, 2}, {(span - 20) * time.Minute, 0}} {
+		if got := w.Spent(now + tt.after); got != tt.want {
+			t.Errorf("Spent() %v after it was restored = %d, want %d", tt.after, got, tt.want)
+		}
 	}
 }

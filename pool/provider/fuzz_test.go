@@ -50,6 +50,8 @@ func FuzzPattern(f *testing.F) {
 		{"mx*.qq.com", "mx3.x.qq.com"},
 		{"*.mx*.qq.com", "a.mx.qq.com"},
 		{"*.a.b", ".a.b"},
+		{"a.b", ".a.b"},
+		{"a.b", ""},
 		{"a*a.b", "a.b"},
 		{"A.B", "a.b"},
 		{"*", ""},

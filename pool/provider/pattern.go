@@ -101,5 +101,5 @@ func (h *HostPattern) MatchAll(names []string) bool {
 			return false
 		}
 	}
-	return len(names) > 0 && h.pattern.text != ""
+	return len(names) > 0
 }

@@ -84,8 +84,56 @@ func TestRefusesUnknown(t *testing.T) {
 	}
 }
 
+// The more specific pattern decides, whichever row came first.
+func TestSpecificPatternDecides(t *testing.T) {
+	for _, tt := range []struct{ specific, other, host string }{
+		{"mx.example.net", "*.example.net", "mx.example.net"},
+		{"mx1.example.net", "mx*.example.net", "mx1.example.net"},
+		{"mx*.example.net", "*.example.net", "mx1.example.net"},
+		{"*.a.example.net", "*.example.net", "mx.a.example.net"},
+		{"*.a.example.net", "*.*.example.net", "mx.a.example.net"},
+		{"a.b.example.net", "*.b.example.net", "a.b.example.net"},
+	} {
+		a, b := Provider{ID: "specific", MX: []string{tt.specific}}, Provider{ID: "other", MX: []string{tt.other}}
+		for _, rows := range [][]Provider{{a, b}, {b, a}} {
+			table, err := compile(rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p := table.host(tt.host); p == nil || p.ID != "specific" {
+				t.Errorf("host(%s) with %s and %s is %+v, want the former", tt.host, rows[0].MX, rows[1].MX, p)
+			}
+		}
+	}
+}
+
+func TestHostPatternOfNone(t *testing.T) {
+	h, err := ParseHostPattern("*.example.net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var zero HostPattern
+	if h.MatchAll(nil) || zero.MatchAll(nil) || zero.MatchAll([]string{""}) || zero.MatchAll([]string{"mx.example.net"}) {
+		t.Error("MatchAll() of no names, or by no pattern = true, want false")
+	}
+}
+
+// A limit may be 0, and a share 1.
+func TestExtremeLimits(t *testing.T) {
+	zero, none, all := 0, 0.0, 1.0
+	limits := Limits{Sessions: &zero, RefusalRatio: &none, ProbesPerMinute: &none}
+	row := Provider{ID: "x", MX: []string{"mx.example.com"}, Limits: limits, ProviderLimits: Limits{RefusalRatio: &all}}
+	if _, err := compile([]Provider{row}); err != nil {
+		t.Errorf("compile() with limits of 0 and a ratio of 1: %v", err)
+	}
+	_, rows, err := parse([]byte("providers: [{id: x, mx: [mx.example.com], limits: {idle: 0s}}]"))
+	if err != nil || rows[0].Limits.Idle == nil || *rows[0].Limits.Idle != 0 {
+		t.Errorf("parse() of idle: 0s = %+v, %v, want 0", rows, err)
+	}
+}
+
 func TestCompileErrors(t *testing.T) {
-	minus, two := -1, 2.0
+	minus, two, less := -1, 2.0, -0.5
 	tests := []struct {
 		name string
 		row  Provider
@@ -105,6 +153,8 @@ func TestCompileErrors(t *testing.T) {
 		{name: "phase", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Refuses: "helo"}, want: "refuses"},
 		{name: "confidence", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Confidence: "sure"}, want: "confidence"},
 		{name: "negative limit", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Limits: Limits{Sessions: &minus}}, want: "limits"},
+		{name: "negative ratio", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Limits: Limits{RefusalRatio: &less}}, want: "limits"},
+		{name: "negative rate", row: Provider{ID: "x", MX: []string{"mx.example.com"}, Limits: Limits{ProbesPerMinute: &less}}, want: "limits"},
 		{name: "ratio over one", row: Provider{ID: "x", MX: []string{"mx.example.com"}, ProviderLimits: Limits{RefusalRatio: &two}}, want: "provider_limits"},
 	}
 	for _, tt := range tests {

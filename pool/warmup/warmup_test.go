@@ -22,6 +22,8 @@ func TestParse(t *testing.T) {
 		{"50 100", "", "is not none, default"},
 		{"50,", "", "is not none, default"},
 		{"0, 10", "", "out of range"},
+		{"10000000", "10000000", ""},
+		{"10000001", "", "out of range"},
 		{"-1", "", "out of range"},
 		{"99999999999999999999", "", "out of range"},
 		{"10, 10", "", "10 does not come after 10"},
@@ -73,6 +75,7 @@ func TestState(t *testing.T) {
 		{"a fifth dead is clean", table, []use{{asked: 50, dead: 10, want: 50}, {want: 100}}},
 		{"more is not", table, []use{{asked: 50, dead: 11, want: 50}, {want: 50}}},
 		{"of few recipients it says nothing", table, []use{{asked: 19, dead: 19, want: 50}, {want: 100}}},
+		{"of twenty it does", table, []use{{asked: 20, dead: 5, want: 50}, {want: 50}}},
 		{"two weeks idle", table, []use{all(50), all(100), {asked: 250, gap: 14, want: 250}}},
 		{"longer", table, []use{all(50), all(100), {asked: 1, gap: 15, want: 62}, {want: 62}}},
 		{"longer, when it was over", table, []use{all(50), all(100), all(250), {asked: 1, want: Unlimited}, {gap: 15, want: 62}}},
@@ -125,6 +128,51 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
+// What was asked today still counts when today is looked at again.
+func TestSameDay(t *testing.T) {
+	sched := Schedule{[]int{50, 100}}
+	s := State{}.On(100, sched)
+	s.Asked, s.Refusals = 30, 1
+	if got := s.On(100, sched); got != s {
+		t.Errorf("On(the same day) = %+v, want %+v", got, s)
+	}
+}
+
+// Days without a schedule neither take a source further nor throw it back, however long they last.
+func TestScheduleIsSuspended(t *testing.T) {
+	sched := Schedule{[]int{50, 100, 250}}
+	for _, days := range []Day{1, 20, 40} {
+		s := State{Day: 100, Level: 100, Asked: 100, Bad: 1}
+		want := State{Day: 100 + days, Level: 100, Bad: 1}
+		if got := s.On(100+days, Schedule{}); got != want {
+			t.Errorf("On(%d days later) = %+v, want %+v", days, got, want)
+		}
+	}
+	s := State{Day: 100, Level: 100, Asked: 100}.On(101, Schedule{}).On(102, sched)
+	if got := s.Left(sched); got != 100 {
+		t.Errorf("Left() when it is in force again = %d, want 100", got)
+	}
+}
+
+// A provider may have a fifth of the day's allowance, and one recipient in any case.
+func TestShare(t *testing.T) {
+	sched := Schedule{[]int{3, 100}}
+	for _, row := range []struct {
+		state State
+		sched Schedule
+		want  int
+	}{
+		{State{Level: 100}, sched, 20},
+		{State{Level: 3}, sched, 1},
+		{State{Level: 100, Over: true}, sched, Unlimited},
+		{State{Level: 100}, Schedule{}, Unlimited},
+	} {
+		if got := row.state.Share(row.sched); got != row.want {
+			t.Errorf("%+v.Share(%v) = %d, want %d", row.state, row.sched, got, row.want)
+		}
+	}
+}
+
 func TestHeadroomAndHealth(t *testing.T) {
 	sched := Schedule{[]int{100}}
 	for _, row := range []struct {
@@ -163,6 +211,8 @@ func TestDay(t *testing.T) {
 		{"1970-01-01T23:59:59Z", 0},
 		{"1970-01-02T00:00:00Z", 1},
 		{"1969-12-31T23:59:59Z", -1},
+		{"1969-12-31T00:00:00Z", -1},
+		{"1969-12-30T23:59:59Z", -2},
 		{"1970-01-02T00:30:00+01:00", 0},
 	} {
 		at, err := time.Parse(time.RFC3339, row.at)
@@ -186,7 +236,8 @@ func fullRecord() Record {
 }
 
 func TestRecord(t *testing.T) {
-	for _, want := range []Record{{}, fullRecord()} {
+	long := Record{Providers: []Share{{strings.Repeat("x", idLength), 1}}}
+	for _, want := range []Record{{}, fullRecord(), long, {State: State{Level: Unlimited}}} {
 		got, err := Decode(want.Append(nil))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("Decode(Append(%+v)) = %+v, %v", want, got, err)
@@ -209,6 +260,7 @@ func TestRecord(t *testing.T) {
 		"without name":           {Providers: []Share{{"", 1}}},
 		"a long name":            {Providers: []Share{{strings.Repeat("x", idLength+1), 1}}},
 		"a large count":          {Leased: most + 1},
+		"a level above all":      {State: State{Level: Unlimited + 1}},
 		"a late day":             {State: State{Day: 1<<30 + 1}},
 		"more asked than leased": {State: State{Asked: 2}, Leased: 1},
 	} {
