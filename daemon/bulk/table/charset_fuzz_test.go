@@ -21,22 +21,23 @@ func FuzzSource(f *testing.F) {
 	for _, in := range []string{one, one + two, one + "\x00\x00\x00", one + "\x00" + two, one + "x", one[:len(one)-3], "\x1f\x8b", zipped(f, ""), strings.Repeat(zipped(f, ""), 20), zipped(f, strings.Repeat("\x00", 5000))} {
 		f.Add([]byte(in))
 	}
+	const most = 4096
+	f.Add(bytes.Repeat([]byte("0"), most+7))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		const most = 4096
 		limits := Limits{Bytes: most, Ratio: 100}
 		got, err := unpacked(bytes.NewReader(in), limits)
 		slow, errSlow := unpacked(iotest.OneByteReader(bytes.NewReader(in)), limits)
 		if !bytes.Equal(got, slow) || (err == nil) != (errSlow == nil) {
 			t.Errorf("%d bytes, %v; byte by byte %d, %v", len(got), err, len(slow), errSlow)
 		}
+		if len(got) > most {
+			t.Errorf("%d bytes came out, want at most %d", len(got), most)
+		}
 		if err != nil {
 			if !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrCorrupt) {
 				t.Errorf("unpacking %x = %v, want an error of ours", in, err)
 			}
 			return
-		}
-		if len(got) > most {
-			t.Errorf("%d bytes came out, want at most %d", len(got), most)
 		}
 		want := in
 		if bytes.HasPrefix(in, []byte{0x1f, 0x8b}) {

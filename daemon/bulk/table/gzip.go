@@ -55,15 +55,17 @@ func newSource(r io.Reader, limits Limits) (*source, error) {
 
 func (s *source) packed() bool { return s.zr != nil }
 
-// Read unpacks. Errors are ErrTruncated, ErrCorrupt and ErrTooLarge, wrapped, or what the reader below says.
+// Read unpacks, and hands out no more than the limit. Errors are ErrTruncated, ErrCorrupt and ErrTooLarge, wrapped, or
+// what the reader below says.
 func (s *source) Read(b []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
 	n, err := s.read(b)
 	s.out += int64(n)
-	switch {
-	case s.out > s.limits.Bytes:
+	switch over := s.out - s.limits.Bytes; {
+	case over > 0:
+		n -= int(over) // Where it ends does not depend on how much the reader below gave at once.
 		err = fmt.Errorf("%w: more than %s bytes", ErrTooLarge, thousands(s.limits.Bytes))
 	case s.zr != nil && s.out > ratioFrom && s.out/s.limits.Ratio > s.in.n:
 		err = fmt.Errorf("%w: gzip inflates it more than %d times", ErrTooLarge, s.limits.Ratio)
