@@ -172,7 +172,7 @@ func (pa *path) nextRate(now time.Duration, n int) time.Duration {
 	}
 	switch wall := pa.pool.wall(now); {
 	case pa.source.mayAsk(pa.site.provider, wall) <= 0:
-		at = max(at, pa.pool.instant(pa.source.nextDay(wall)))
+		at = max(at, pa.pool.instant(nextDay(wall)))
 	case pa.source.mayProbeOf(pa.site.provider, wall) <= 0: // The keeper is about to lease more.
 		at = max(at, now+time.Second)
 	}

@@ -69,10 +69,7 @@ func (o *Outcome) askedOn(pa *path) {
 	if o.Remembered && o.Source != "" {
 		return
 	}
-	o.Source = pa.source.Name
-	if pa.site.provider != nil {
-		o.Provider = pa.site.provider.ID
-	}
+	o.Source, o.Provider = pa.source.Name, pa.site.providerID()
 }
 
 // cancel withdraws c from its queued probes. Those in flight are waited for, but not asked about again on its behalf.

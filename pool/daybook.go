@@ -137,8 +137,6 @@ func (b *daybook) sourceRefused(now time.Time) {
 }
 
 // nextDay is when the next day's allowance begins.
-func (b *daybook) nextDay(now time.Time) time.Time { return nextDay(now) }
-
 func nextDay(now time.Time) time.Time { return (warmup.DayOf(now) + 1).Begin() }
 
 // appeal is how much of its weight the source has just now, from 0 to 1.

@@ -137,7 +137,7 @@ func (p *Pool) Egress(match string, most int) Egress {
 func (p *Pool) sitesByTrouble(now time.Duration, match string) []*site {
 	var out []*site
 	for _, s := range p.sites {
-		if match == "" || strings.Contains(s.key, match) || s.provider != nil && strings.Contains(s.provider.ID, match) {
+		if match == "" || strings.Contains(s.key, match) || strings.Contains(s.providerID(), match) {
 			out = append(out, s)
 		}
 	}
@@ -165,15 +165,12 @@ func (p *Pool) sitesByTrouble(now time.Duration, match string) []*site {
 func (s *site) egress(now time.Duration) SiteEgress {
 	p, l := s.pool, &s.learned
 	out := SiteEgress{
-		Hosts: s.hosts, Domain: s.domain, Limits: s.limits, Batch: s.batch(),
+		Hosts: s.hosts, Domain: s.domain, Provider: s.providerID(), Limits: s.limits, Batch: s.batch(),
 		Learned: Learned{
 			Recipients: l.Recipients, Transactions: l.Transactions, Refusals: l.Refusals, Idle: l.Idle, Age: l.Age, At: l.At,
 			BrokenPipelining: s.broken(brokenPipelining), BrokenTLS: s.broken(brokenTLS),
 		},
 		Accounts: p.accountsEgress(now, s.accounts, &s.limits),
-	}
-	if s.provider != nil {
-		out.Provider = s.provider.ID
 	}
 	for _, pa := range s.paths {
 		out.Paths = append(out.Paths, pa.egress(now))
@@ -262,7 +259,7 @@ func (p *Pool) sourceEgress(s *sourceState) SourceEgress {
 	out := SourceEgress{Source: s.Source, Sessions: s.sessions, Today: -1}
 	out.State, out.Why, out.Until = s.standing(now)
 	if n := s.mayAsk(nil, now); n < unbounded {
-		out.Today, out.DayEnds = n, s.nextDay(now)
+		out.Today, out.DayEnds = n, nextDay(now)
 	}
 	for _, st := range p.sites {
 		if st.paths[s] != nil {

@@ -1,12 +1,9 @@
 package pool
 
-import (
-	"time"
-)
+import "time"
 
-const (
-	mostWaiting = 20_000 // Probes in one lane; more are turned away.
-)
+// mostWaiting is how many probes wait in one lane; more are turned away.
+const mostWaiting = 20_000
 
 // turnedAway is the outcome of a recipient that is not queued: because the path's breaker is open, or because it can't
 // be asked about before its caller's deadline; nil if it may queue.

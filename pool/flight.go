@@ -246,10 +246,7 @@ func (s *session) reader() reader {
 }
 
 func (s *site) reader(t *reply.Table) reader {
-	if s.provider == nil {
-		return reader{table: t}
-	}
-	return reader{t, s.provider.ID}
+	return reader{t, s.providerID()}
 }
 
 func (r reader) read(stage smtp.Stage, rep *smtp.Reply) reply.Meaning {

@@ -144,11 +144,12 @@ func (p *Pool) makeWay() {
 		if pa.promised {
 			continue
 		}
-		switch s := p.idle.idlest(now, p.inTheWayOf(pa)); {
+		wanted, anyone := p.inTheWayOf(pa)
+		switch s := p.idle.idlest(now, wanted); {
 		case s != nil:
 			s.retire()
 			s.promisedTo, pa.promised = pa, true
-		case !pa.site.across.full() && !p.sourceFull(pa.source):
+		case anyone:
 			return // There is none for anybody.
 		}
 	}

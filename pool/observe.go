@@ -42,9 +42,5 @@ func (s *site) observe(pr *probe, r *sentReply) {
 	}
 	o.Took(PhaseQueue, r.at.Sub(pr.queued))
 	o.Took(PhaseReply, r.reply.At.Sub(r.at))
-	id := ""
-	if s.provider != nil {
-		id = s.provider.ID
-	}
-	o.Replied(id, r.meaning.Class)
+	o.Replied(s.providerID(), r.meaning.Class)
 }

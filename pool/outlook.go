@@ -197,7 +197,7 @@ func (v *view) day(n int) {
 		most = min(most, today.Share(src.schedule))
 	}
 	days := (n - max(0, left) - 1) / max(1, most)
-	v.holds(LimitDay, v.pa.pool.instant(src.nextDay(wall))+time.Duration(days)*24*time.Hour)
+	v.holds(LimitDay, v.pa.pool.instant(nextDay(wall))+time.Duration(days)*24*time.Hour)
 }
 
 // rampMinutes is how many minutes n recipients take at a rate that rises to its ceiling by a twentieth of that every ten

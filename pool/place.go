@@ -49,14 +49,15 @@ func (p *Pool) crowded(pa *path) bool {
 }
 
 // inTheWayOf tells the sessions whose end makes room for one of pa: those that share the narrowest level that is full.
-func (p *Pool) inTheWayOf(pa *path) func(*session) bool {
+// anyone says that this is the pool itself, so that the end of any session does.
+func (p *Pool) inTheWayOf(pa *path) (wanted func(*session) bool, anyone bool) {
 	switch {
 	case pa.site.across.full():
-		return func(s *session) bool { return s.lane.path.site.across == pa.site.across }
+		return func(s *session) bool { return s.lane.path.site.across == pa.site.across }, false
 	case p.sourceFull(pa.source):
-		return func(s *session) bool { return s.lane.path.source == pa.source }
+		return func(s *session) bool { return s.lane.path.source == pa.source }, false
 	default:
-		return func(*session) bool { return true }
+		return func(*session) bool { return true }, true
 	}
 }
 

@@ -138,8 +138,12 @@ func TestWhoIsInTheWay(t *testing.T) {
 		if got := p.crowded(pa); got != test.crowded {
 			t.Errorf("%s: crowded() = %v, want %v", test.name, got, test.crowded)
 		}
+		wanted, anyone := p.inTheWayOf(pa)
+		if want := test.which == [3]bool{true, true, true}; anyone != want {
+			t.Errorf("%s: inTheWayOf() says that anyone is: %v, want %v", test.name, anyone, want)
+		}
 		for i, s := range all {
-			if got := p.inTheWayOf(pa)(s); got != test.which[i] {
+			if got := wanted(s); got != test.which[i] {
 				t.Errorf("%s: session %d is in the way = %v, want %v", test.name, i, got, test.which[i])
 			}
 		}

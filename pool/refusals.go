@@ -30,14 +30,11 @@ func (r *refusals) note(pa *path, o *Outcome) {
 // refusalOf is an outcome at pa for people to look at.
 func refusalOf(pa *path, o *Outcome) Refusal {
 	ref := Refusal{
-		At: o.At, Source: pa.source.Name, Site: pa.site.key, Host: o.Host, Stage: string(o.Stage), Failure: o.Failure,
+		At: o.At, Source: pa.source.Name, Site: pa.site.key, Provider: pa.site.providerID(), Host: o.Host, Stage: string(o.Stage), Failure: o.Failure,
 		Class: string(o.Meaning.Class), Scope: string(o.Meaning.Scope), Until: o.RetryAt, Reply: o.Detail,
 	}
 	if o.Reply.Code != 0 {
 		ref.Reply = o.Reply.String()
-	}
-	if pa.site.provider != nil {
-		ref.Provider = pa.site.provider.ID
 	}
 	if ref.At.IsZero() {
 		ref.At = time.Now()

@@ -80,16 +80,19 @@ func destinationOf(hosts []Host) destination {
 	if len(hosts) == 1 {
 		return destination{hosts[0].Name, hosts[0].Name}
 	}
-	names := make([]string, len(hosts))
-	for i, h := range hosts {
-		names[i] = h.Name
-	}
 	best := 0
 	for best < len(hosts) && hosts[best].Preference == hosts[0].Preference {
 		best++
 	}
-	first := slices.Clone(names[:best])
-	return destination{site: key(names), lane: key(first)}
+	return destination{site: SiteName(hosts), lane: key(hostNames(hosts[:best]))}
+}
+
+// SiteName names the site of a set of mail hosts, whatever their order and their preferences.
+func SiteName(hosts []Host) string {
+	if len(hosts) == 1 {
+		return hosts[0].Name
+	}
+	return key(hostNames(hosts))
 }
 
 // key sorts names and makes one key of them.
@@ -145,6 +148,14 @@ func (p *Pool) limit(s *site) {
 	s.limits = p.limitsFor(s.provider, p.rules.find(s.provider, s.hosts, s.domain))
 	s.across = p.acrossOf(s.provider)
 	s.unpaced = s.across == nil && s.limits.unpaced()
+}
+
+// providerID is the id of the site's provider; "" if none is known.
+func (s *site) providerID() string {
+	if s.provider == nil {
+		return ""
+	}
+	return s.provider.ID
 }
 
 // path finds or makes the path from src.

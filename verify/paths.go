@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,19 +31,6 @@ const (
 
 // A pathKey is a source at a site.
 type pathKey struct{ source, site string }
-
-// siteOf is the name of the site of a set of hosts, which the pool knows by the same.
-func siteOf(hosts []pool.Host) string {
-	if len(hosts) == 1 {
-		return hosts[0].Name
-	}
-	names := make([]string, len(hosts))
-	for i := range hosts {
-		names[i] = hosts[i].Name
-	}
-	slices.Sort(names)
-	return strings.Join(slices.Compact(names), " ")
-}
 
 // paths knows when each path was last heard to refuse somebody. Safe for concurrent use.
 type paths struct {

@@ -211,7 +211,7 @@ func (r *run) recallUniform(fact *verdict.DomainFact) {
 func (r *run) domain() string { return r.addr.Domain().ASCII() }
 
 // site is the domain's site.
-func (r *run) site() string { return siteOf(r.hosts) }
+func (r *run) site() string { return pool.SiteName(r.hosts) }
 
 // path is the path on which the target was asked about.
 func (r *run) path() pathKey { return pathKey{r.target.Source, r.site()} }
