@@ -217,7 +217,7 @@ func (pa *path) release(now time.Duration, f *flight) {
 
 // touch notes that there is something to write down of the site, and of its provider.
 func (pa *path) touch() {
-	pa.site.dirty = true
+	pa.site.changed()
 	if v := pa.site.across; v != nil {
 		v.dirty = true
 	}

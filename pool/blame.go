@@ -133,7 +133,8 @@ func (pa *path) blocked(o *Outcome) {
 	kept.opening, kept.mail, kept.rcptAt = nil, command{}, time.Time{}
 	kept.Remembered = true
 	kept.anonymize()
-	pa.refusal, pa.site.dirty = &kept, true
+	pa.refusal = &kept
+	pa.site.changed()
 	said := kept // Who is told so is noted in it.
 	pa.failAll(&said)
 	pa.pool.refusals.note(pa, &kept)
@@ -206,7 +207,7 @@ func (s *session) tested(now time.Duration, f *flight, e *smtp.Error) {
 	case mail.reply.Positive():
 		s.welcomed()
 		pa.breaker.Pass()
-		pa.site.dirty = true
+		pa.site.changed()
 		pa.pool.senderPassed()
 	case mail.reply.Code != 0:
 		o.Reply, o.At, o.Meaning = mail.reply, mail.reply.At, mail.meaning

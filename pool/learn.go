@@ -71,7 +71,7 @@ func (s *site) sessionAge() time.Duration { return narrower(s.limits.SessionAge,
 // note marks that something was learned.
 func (s *site) note() {
 	s.learned.At = time.Now()
-	s.dirty = true
+	s.changed()
 }
 
 // took learns that a transaction of n recipients was taken. After some of the size that is allowed, one more is.
@@ -143,7 +143,8 @@ func (pa *path) raise(now time.Duration) {
 	l := &pa.site.limits
 	pa.breaker.Pass()
 	if pa.breaker.State(now) == budget.Closed && pa.refusal != nil {
-		pa.refusal, pa.site.dirty = nil, true
+		pa.refusal = nil
+		pa.site.changed()
 	}
 	if w := pa.sessions(); l.Sessions > 0 {
 		pa.window = min(float64(l.Sessions), max(pa.window, float64(w))+1/float64(w))
@@ -151,7 +152,7 @@ func (pa *path) raise(now time.Duration) {
 	if now-pa.raised >= every && l.ProbesPerMinute > 0 {
 		if pa.raised > 0 {
 			pa.learnedRate = min(l.ProbesPerMinute, pa.perMinute()+l.ProbesPerMinute/parts)
-			pa.site.dirty = true
+			pa.site.changed()
 		}
 		pa.raised = now
 	}
@@ -169,7 +170,7 @@ func (pa *path) slow(now time.Duration) bool {
 	for _, other := range pa.site.paths {
 		other.halve(now)
 	}
-	pa.site.dirty = true
+	pa.site.changed()
 	return true
 }
 

@@ -84,7 +84,7 @@ func (pa *path) dialed(now time.Duration) {
 	pa.nextDial = now + l.DialInterval
 	if l.SessionsPerHour > 0 {
 		pa.openings.Add(now, 1)
-		pa.site.dirty = true
+		pa.site.changed()
 	}
 	if v := pa.site.across; v != nil {
 		v.sessions++

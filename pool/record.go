@@ -106,7 +106,9 @@ func (s *site) restore(r *record) {
 	for _, h := range r.Hosts {
 		s.pool.restoreHost(h, wall)
 	}
-	s.dirty = s.accounts.restore(now, elapsed, r.Accounts)
+	if s.accounts.restore(now, elapsed, r.Accounts) {
+		s.changed()
+	}
 	for i := range r.Paths {
 		for _, src := range s.pool.sources {
 			if src.Name == r.Paths[i].Source {

@@ -15,6 +15,7 @@ import (
 const (
 	leaseSlack = 4               // Questions that an account is charged ahead, so that not each one waits for the disk.
 	saveEvery  = 2 * time.Second // How often what has changed is written down.
+	sweepEvery = time.Minute     // How often sites without work are looked at again.
 )
 
 // A scribe writes down what is to survive. Before a question is sent, the disk knows of it: what the disk does not know
@@ -24,6 +25,7 @@ type scribe struct {
 	pool   *Pool
 	state  *ledger
 	urgent []waiting
+	dirty  []*site       // That have changed; some perhaps have been written since.
 	wake   chan struct{} // Holds one token: somebody waits.
 	failed bool          // The last write did; it is said once.
 }
@@ -94,8 +96,9 @@ func (f *flight) uncovered() bool {
 
 // write is the scribe's goroutine. What is left when ctx ends is written by last.
 func (sc *scribe) write(ctx context.Context) {
-	tick := time.NewTicker(saveEvery)
+	tick, sweep := time.NewTicker(saveEvery), time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	defer sweep.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -104,6 +107,8 @@ func (sc *scribe) write(ctx context.Context) {
 			sc.save(ctx, false)
 		case <-tick.C:
 			sc.save(ctx, true)
+		case <-sweep.C:
+			sc.sweep()
 		}
 	}
 }
@@ -124,14 +129,23 @@ func (sc *scribe) save(ctx context.Context, all bool) {
 	}
 	p.mu.Lock()
 	w.written(ok)
-	if all {
-		for _, s := range p.sites {
-			s.forget()
-		}
+	for _, s := range w.sites {
+		s.forget()
 	}
 	p.mu.Unlock()
 	for _, w := range urgent {
 		close(w.done)
+	}
+}
+
+// sweep forgets the sites of which there is nothing to tell any more. Where there are more than are shown, none is kept to
+// be told of, and what was kept before goes when their number has doubled.
+func (sc *scribe) sweep() {
+	p := sc.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.sites) <= mostShown {
+		p.forgetSites()
 	}
 }
 
@@ -151,11 +165,12 @@ func (sc *scribe) writ(urgent []waiting, all bool) *writ {
 		sc.put(w, u.site, now)
 	}
 	if all {
-		for _, s := range p.sites {
-			if s.dirty {
+		for _, s := range sc.dirty {
+			if s.dirty && p.sites[s.key] == s { // Not one that was made since s was forgotten.
 				sc.put(w, s, now)
 			}
 		}
+		sc.dirty = nil
 	}
 	if all && p.sender.dirty {
 		w.sender = &p.sender
@@ -184,7 +199,10 @@ func (sc *scribe) put(w *writ, s *site, now time.Duration) {
 // written notes whether w is on the disk. What is not is written again.
 func (w *writ) written(ok bool) {
 	for _, s := range w.sites {
-		s.writing, s.dirty = false, s.dirty || !ok
+		s.writing = false
+		if !ok {
+			s.changed()
+		}
 		s.accounts.written(ok)
 	}
 	if w.sender != nil {

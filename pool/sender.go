@@ -80,8 +80,8 @@ func (v *senderState) took(s *site, now time.Duration) {
 
 // owner is who answers for the mail hosts of s: their provider, or whoever has the domain of the one that spoke.
 func (s *site) owner(host string) string {
-	if s.provider != nil {
-		return "provider " + s.provider.ID
+	if id := s.providerID(); id != "" {
+		return "provider " + id
 	}
 	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
 	if err != nil {
@@ -116,10 +116,7 @@ func (p *Pool) senderRefused(pa *path, now time.Duration, o *Outcome) {
 	}
 	kept := *o
 	kept.opening, kept.mail, kept.rcptAt, kept.Remembered = nil, command{}, time.Time{}, true
-	kept.Source, kept.Recipient = pa.source.Name, Recipient{}
-	if pa.site.provider != nil {
-		kept.Provider = pa.site.provider.ID
-	}
+	kept.Source, kept.Provider, kept.Recipient = pa.source.Name, pa.site.providerID(), Recipient{}
 	if o.Stage == smtp.StageRCPT { // Whoever is asked about elsewhere is not to read what was said of somebody.
 		kept.Reply.Lines = nil
 	}
@@ -220,7 +217,8 @@ func (p *Pool) setSender(path string) {
 	v, now := &p.sender, p.now()
 	for _, pa := range p.paths() {
 		if pa.refusal != nil && pa.refusal.Meaning.Scope == reply.ScopeSender {
-			pa.breaker.Until, pa.site.dirty = min(pa.breaker.Until, now), true
+			pa.breaker.Until = min(pa.breaker.Until, now)
+			pa.site.changed()
 		}
 	}
 	if v.of == path {

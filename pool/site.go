@@ -137,10 +137,23 @@ func (p *Pool) sweepSites() {
 	if len(p.sites) < p.sitesAt {
 		return
 	}
+	p.forgetSites()
+	p.sitesAt = 2*len(p.sites) + 100
+}
+
+// forgetSites forgets sites that are of no use any more. It looks at all of them.
+func (p *Pool) forgetSites() {
 	for _, s := range p.sites {
 		s.forget()
 	}
-	p.sitesAt = 2*len(p.sites) + 100
+}
+
+// changed has s written down soon, where that is done.
+func (s *site) changed() {
+	if sc := s.pool.scribe; sc != nil && !s.dirty {
+		sc.dirty = append(sc.dirty, s)
+	}
+	s.dirty = true
 }
 
 // limit puts what holds for s into force.
