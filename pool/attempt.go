@@ -28,11 +28,14 @@ type attempt struct {
 	lost     []target
 	silent   []silence
 	shunned  []netip.Addr  // Of hosts whose greeting refused us.
+	alive    []netip.Addr  // Of hosts that spoke.
+	trials   []netip.Addr  // That it is to find out about: they were out.
 	resting  time.Duration // When the first of the routes that were left alone may be tried again; 0 if none was.
 }
 
 // A silence is an address that could not be connected to.
 type silence struct {
+	host     string
 	to       netip.Addr
 	timedOut bool
 }
@@ -116,11 +119,13 @@ func (a *attempt) rests(t target) bool {
 	defer p.mu.Unlock()
 	rec := p.routes.rest(route{a.path.source, t.addr}, p.now())
 	if rec == nil {
-		return false
+		return a.restsForAll(t)
 	}
-	if a.resting == 0 || rec.until < a.resting {
-		a.resting = rec.until
+	until := rec.until
+	if o := p.outages[t.addr]; o != nil {
+		until = max(until, o.until)
 	}
+	a.restsUntil(until)
 	o := Outcome{Stage: smtp.StageConnect, Host: t.host, IP: t.addr, At: time.Now(), Failure: FailConnectRefused}
 	if rec.timedOut {
 		o.Failure = FailConnectTimeout
@@ -131,6 +136,28 @@ func (a *attempt) rests(t target) bool {
 	}
 	a.note(saysNetwork, o)
 	return true
+}
+
+// restsForAll reports whether t is left alone for now because several sources failed to connect to it.
+func (a *attempt) restsForAll(t target) bool {
+	p := a.path.pool
+	o, until := p.outages.rests(t.addr, a, p.now())
+	if o == nil {
+		if on := p.outages[t.addr]; on != nil && on.trial == a {
+			a.trials = append(a.trials, t.addr)
+		}
+		return false
+	}
+	a.restsUntil(until)
+	a.note(saysNetwork, o.outcome(p, t.addr))
+	return true
+}
+
+// restsUntil notes that an address was left alone, and when that ends.
+func (a *attempt) restsUntil(at time.Duration) {
+	if a.resting == 0 || at < a.resting {
+		a.resting = at
+	}
 }
 
 // failed notes why there is no session at t.
@@ -151,7 +178,7 @@ func (a *attempt) failed(t target, err error) {
 	o.Failure = failures[e.Kind]
 	if o.Failure == FailTimeout && o.Stage == smtp.StageConnect { // It takes connections and says nothing.
 		o.Failure = FailConnectTimeout
-		a.silent = append(a.silent, silence{o.IP, true})
+		a.silent = append(a.silent, silence{o.Host, o.IP, true})
 	}
 	a.note(saysBroken, o)
 }
@@ -167,11 +194,11 @@ func (a *attempt) unconnected(err error, o Outcome) {
 		a.note(saysLocal, o)
 	case causeTimeout:
 		o.Failure = FailConnectTimeout
-		a.silent = append(a.silent, silence{o.IP, true})
+		a.silent = append(a.silent, silence{o.Host, o.IP, true})
 		a.note(saysNetwork, o)
 	default:
 		o.Failure = FailConnectRefused
-		a.silent = append(a.silent, silence{o.IP, false})
+		a.silent = append(a.silent, silence{o.Host, o.IP, false})
 		a.note(saysNetwork, o)
 	}
 }
@@ -180,7 +207,7 @@ func (a *attempt) unconnected(err error, o Outcome) {
 func (a *attempt) refused(e *smtp.Error, o Outcome) {
 	o.Detail, o.Reply, o.At = "", e.Reply, e.Reply.At
 	o.Meaning = a.reader.read(o.Stage, &o.Reply)
-	a.heard = o.Host
+	a.heard, a.alive = o.Host, append(a.alive, o.IP)
 	if o.Stage == smtp.StageConnect && o.Reply.Code == 521 {
 		a.noMail++
 		a.note(saysNoMail, o)

@@ -22,6 +22,7 @@ type Egress struct {
 	Sites     []SiteEgress // What was asked for; those with trouble first, then the busiest.
 	SitesLeft int          // Sites left out.
 	Providers []ProviderEgress
+	Outages   []HostOutage
 	Refusals  []Refusal // The last ones, the newest first.
 }
 
@@ -122,6 +123,7 @@ func (p *Pool) Egress(match string, most int) Egress {
 	for _, s := range sites[:min(len(sites), most)] {
 		out.Sites = append(out.Sites, s.egress(now))
 	}
+	out.Outages = p.outages.egress(p, strings.ToLower(match))
 	out.SitesLeft = len(sites) - len(out.Sites)
 	for _, id := range slices.Sorted(maps.Keys(p.across)) {
 		v := p.across[id]

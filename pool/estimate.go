@@ -14,6 +14,9 @@ func (pa *path) turnedAway(now time.Duration, la *lane, req *Request, rcpt *Reci
 	if o := pa.refused(now, rcpt.Path); o != nil {
 		return o
 	}
+	if o := la.outOfReach(now); o != nil {
+		return o
+	}
 	if la.queue.probes[rcpt.Path] != nil { // Somebody else has asked, and the answer will be for all.
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 func bare() *Pool {
 	return &Pool{
 		started: time.Now(), base: DefaultLimits(), sites: map[string]*site{}, across: map[string]*providerState{},
-		routes: routes{}, hosts: map[string]hostRecord{}, waker: waker{reset: make(chan struct{}, 1)},
+		routes: routes{}, outages: outages{}, hosts: map[string]hostRecord{}, waker: waker{reset: make(chan struct{}, 1)},
 		sources: []*sourceState{{Source: Source{Name: "a"}}},
 	}
 }

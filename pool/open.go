@@ -25,6 +25,7 @@ func (s *session) open(ctx context.Context) bool {
 		return false
 	}
 	a := newAttempt(la.path, &opts, hosts)
+	defer a.letGo()
 	for _, t := range a.ordered(targets(hosts, a.dialable)) {
 		if !a.wants(t) || a.rests(t) || !a.may() {
 			continue
@@ -137,6 +138,7 @@ func (s *session) reached(a *attempt) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.routes, route{s.lane.path.source, s.ip})
+	delete(p.outages, s.ip)
 	p.dialled(s.lane.path.site.key, false)
 	a.fault()
 	for _, ip := range a.shunned { // Another host of the site takes us; this one is not bothered again soon.
@@ -150,8 +152,18 @@ func (a *attempt) fault() {
 	if p.opts.Forgiving {
 		return
 	}
+	now := p.now()
 	for _, s := range a.silent {
-		p.routes.failed(route{a.path.source, s.to}, p.now(), s.timedOut)
+		p.routes.failed(route{a.path.source, s.to}, now, s.timedOut)
+		if len(p.sources) > 1 {
+			p.outages.failed(s, a, now)
+		}
+	}
+	for _, to := range a.alive {
+		delete(p.outages, to)
+	}
+	if len(a.silent) > 0 {
+		a.path.site.tellOut(now)
 	}
 }
 
@@ -174,6 +186,8 @@ func (la *lane) unreachable(a *attempt) {
 	o := a.result()
 	if a.resting > 0 && o.Failure != FailNone {
 		o.RetryAt = p.wall(a.resting)
+	} else if out := la.allOut(p.now()); out != nil && a.weight == saysNetwork {
+		o.RetryAt = out.RetryAt
 	}
 	switch {
 	case la.busy > 1 || len(la.idle) > 0: // Others work; this one was one too many.

@@ -95,6 +95,7 @@ type Pool struct {
 	across   map[string]*providerState // By provider id.
 	apps     apps
 	routes   routes
+	outages  outages
 	refusals refusals
 	self     self
 	sender   senderState
@@ -121,6 +122,7 @@ func New(opts Options) (*Pool, error) {
 		across:  map[string]*providerState{},
 		apps:    apps{},
 		routes:  routes{},
+		outages: outages{},
 		waker:   waker{reset: make(chan struct{}, 1)},
 		keeper:  keeper{wake: make(chan struct{}, 1), ended: make(chan struct{})},
 		hosts:   map[string]hostRecord{},

@@ -52,6 +52,7 @@ func (p *Pool) dialled(site string, failed bool) bool {
 	}
 	*w = self{until: now + selfPause, breaking: true}
 	p.routes.pardon(now - selfWindow)
+	p.outages.pardon(now - selfWindow)
 	p.log.Warn("connecting fails everywhere: this host's network is taken to be down, and nothing is dialled",
 		zap.Int("sites", sites), zap.Int("failures", failures), zap.Duration("for", selfPause))
 	return true

@@ -13,6 +13,7 @@ type Egress struct {
 	Sites       []EgressSite     `json:"sites"`
 	SitesLeft   int              `json:"sites_left_out"`
 	Providers   []EgressProvider `json:"providers"`
+	Outages     []EgressOutage   `json:"outages"`
 	Refusals    []EgressRefusal  `json:"refusals"` // The last ones, the newest first.
 }
 
@@ -127,6 +128,13 @@ type EgressProvider struct {
 	Sessions  int            `json:"sessions"`
 	Budgets   []EgressBudget `json:"budgets"`
 	NextProbe *time.Time     `json:"next_probe_at"`
+}
+
+// An EgressOutage is an address of a mail host that several sources could not connect to, so that none tries it for a while.
+type EgressOutage struct {
+	Host  string     `json:"host"`
+	IP    string     `json:"ip"`
+	Until *time.Time `json:"until"` // null if the next question shows whether it is over.
 }
 
 // An EgressRefusal is a receiver's word about us.

@@ -109,7 +109,7 @@ func egressOf(e *pool.Egress, now time.Time) *apitype.Egress {
 		Sessions: apitype.EgressSessions(e.Sessions), MaxSessions: limited(e.Max), PausedUntil: after(e.PauseEnds, now),
 		Sender:  apitype.EgressSender{Domain: e.Sender.Domain, State: e.Sender.State, OpenUntil: after(e.Sender.Until, now)},
 		Sources: []apitype.EgressSource{}, Sites: []apitype.EgressSite{}, SitesLeft: e.SitesLeft,
-		Providers: []apitype.EgressProvider{}, Refusals: []apitype.EgressRefusal{},
+		Providers: []apitype.EgressProvider{}, Outages: []apitype.EgressOutage{}, Refusals: []apitype.EgressRefusal{},
 	}
 	if r := e.Sender.Refusal; r != nil {
 		out.Sender.Refusal = new(refusalOf(r))
@@ -125,6 +125,9 @@ func egressOf(e *pool.Egress, now time.Time) *apitype.Egress {
 		out.Providers = append(out.Providers, apitype.EgressProvider{
 			ID: p.ID, Sessions: p.Sessions, Budgets: budgetsOf(p.Accounts, now), NextProbe: after(p.NextProbe, now),
 		})
+	}
+	for _, o := range e.Outages {
+		out.Outages = append(out.Outages, apitype.EgressOutage{Host: o.Host, IP: o.IP.String(), Until: after(o.Until, now)})
 	}
 	for i := range e.Refusals {
 		out.Refusals = append(out.Refusals, refusalOf(&e.Refusals[i]))

@@ -109,6 +109,13 @@ func renderEgress(w io.Writer, e *apitype.Egress, now time.Time) {
 		fmt.Fprintf(w, "\nall of %s: %d sessions%s\n", printable(p.ID), p.Sessions, when(", next probe", p.NextProbe, now))
 		renderBudgets(w, p.Budgets, now)
 	}
+	if len(e.Outages) > 0 {
+		fmt.Fprintln(w, "\nout of reach from several sources")
+	}
+	for i := range e.Outages {
+		o := &e.Outages[i]
+		fmt.Fprintf(w, "  %s [%s]%s\n", printable(o.Host), printable(o.IP), when(", tried again", o.Until, now))
+	}
 	if len(e.Refusals) > 0 {
 		fmt.Fprintln(w, "\nlast refusals")
 	}
