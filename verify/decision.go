@@ -76,13 +76,11 @@ func beforeAsking(ans *verdict.Answer) (rule, says string) {
 		return ruleDepth, "The caller wanted no more than depth " + ans.Stage + "; a verdict would need the mail server's word."
 	case verdict.ProbeSuppressed:
 		return ruleSuppressed, "Policy comes before curiosity: an address that is not to be asked about stays unknown."
-	case verdict.DomainNotFound, verdict.NullMX, verdict.MXUnroutable, verdict.DNSTimeout, verdict.DNSFailure:
-		return ruleDNS, "The DNS settles it before any mail server is asked" + certainty(ans.Reason)
-	case verdict.NoMailHost:
-		if len(ans.Evidence) == 0 {
-			return ruleDNS, "The DNS settles it before any mail server is asked" + certainty(ans.Reason)
+	case verdict.DomainNotFound, verdict.NullMX, verdict.MXUnroutable, verdict.DNSTimeout, verdict.DNSFailure, verdict.NoMailHost:
+		if ans.Reason == verdict.NoMailHost && len(ans.Evidence) > 0 {
+			return ruleBeforeRCPT, "The host says of itself that it takes no mail (RFC 7504); that holds for every recipient."
 		}
-		return ruleBeforeRCPT, "The host says of itself that it takes no mail (RFC 7504); that holds for every recipient."
+		return ruleDNS, "The DNS settles it before any mail server is asked" + certainty(ans.Reason)
 	case verdict.ProviderUnverifiable:
 		return ruleProvider, "At a provider that accepts recipients who do not exist (mode " + ans.ProviderMode + "), an acceptance proves nothing."
 	case verdict.EgressBlocked, verdict.DeadlineExceeded, verdict.BudgetExhausted, verdict.ShuttingDown, verdict.InternalError:

@@ -14,7 +14,7 @@ func (v *Verifier) describe(a address.Address) verdict.Answer {
 	ans := verdict.Answer{
 		Normalized: a.String(),
 		Domain:     a.Domain().ASCII(),
-		Stage:      "syntax",
+		Stage:      string(DepthSyntax),
 		AcceptAll:  verdict.AcceptAllNotTested,
 		Flags: verdict.Flags{
 			Disposable:   verdict.TriOf(names.Disposable),
@@ -58,7 +58,7 @@ func (v *Verifier) invalid(req *Request, err error, start time.Time) *verdict.An
 	now := v.now()
 	return &verdict.Answer{
 		Email: req.Email, Reason: verdict.InvalidSyntax, Explanation: "This is not a valid e-mail address: " + err.Error() + ".",
-		Stage: "syntax", AcceptAll: verdict.AcceptAllNotTested, CheckedAt: now, Took: now.Sub(start),
+		Stage: string(DepthSyntax), AcceptAll: verdict.AcceptAllNotTested, CheckedAt: now, Took: now.Sub(start),
 	}
 }
 

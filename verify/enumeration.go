@@ -111,9 +111,7 @@ func (e *enumerations) stopped(app string, a address.Address, now time.Time) tim
 
 // tallyDead counts ans, which req's application was given.
 func (v *Verifier) tallyDead(req *Request, a address.Address, ans *verdict.Answer) {
-	v.mu.Lock()
-	most := v.settings.deadNames
-	v.mu.Unlock()
+	most := v.inForce().deadNames
 	if most > 0 && req.Depth == DepthSMTP && !ans.Cached {
 		v.enumerations.note(req.App, a, ans.Reason == verdict.MailboxNotFound, most, v.now())
 	}
@@ -121,9 +119,7 @@ func (v *Verifier) tallyDead(req *Request, a address.Address, ans *verdict.Answe
 
 // stopped is the answer for an application that guesses names; nil if it does not.
 func (v *Verifier) stopped(req *Request, a address.Address) *verdict.Answer {
-	v.mu.Lock()
-	most := v.settings.deadNames
-	v.mu.Unlock()
+	most := v.inForce().deadNames
 	if most == 0 || req.Depth != DepthSMTP {
 		return nil
 	}

@@ -12,10 +12,7 @@ import (
 // Remembered is the reason that is answered for a from memory just now, the policy applied; "" if memory has no answer.
 // Nobody is asked, then or behind it.
 func (v *Verifier) Remembered(a address.Address) verdict.Reason {
-	v.mu.Lock()
-	s := v.settings
-	v.mu.Unlock()
-	ans, _ := v.recall(v.memory.Again(), &Request{Depth: DepthSMTP, MaxAge: -1}, a, s)
+	ans, _ := v.recall(v.memory.Again(), &Request{Depth: DepthSMTP, MaxAge: -1}, a, v.inForce())
 	if ans == nil {
 		return ""
 	}

@@ -138,7 +138,7 @@ func (v *Verifier) launch(ctx context.Context, key flightKey, r *run, deadline t
 	f := &flight{
 		key: key, done: make(chan struct{}), cancel: cancel, urgent: r.req.Class == Interactive, deadline: deadline,
 	}
-	f.stage.Store("syntax")
+	f.stage.Store(string(DepthSyntax))
 	r.flight = f
 	if key.depth == DepthSMTP {
 		v.lately.note(r.addr, v.now())

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/verimails/verimaild/pool/provider"
+	"github.com/verimails/verimaild/pool/smtp"
 	"github.com/verimails/verimaild/verify/address"
 	"github.com/verimails/verimaild/verify/judge"
 	"github.com/verimails/verimaild/verify/verdict"
@@ -119,7 +120,7 @@ func catchAllOf(reason verdict.Reason, tested verdict.AcceptAll) verdict.Tri {
 
 // recalled marks an answer as remembered.
 func (s *settings) recalled(ans *verdict.Answer) *verdict.Answer {
-	ans.Cached, ans.Stage = true, "rcpt"
+	ans.Cached, ans.Stage = true, string(smtp.StageRCPT)
 	p := provider.ByID(ans.Provider)
 	if p == nil && s.mode == nil {
 		return ans

@@ -24,6 +24,9 @@ const (
 	Bulk                     // A row of a list.
 )
 
+// defaultApp is who asks where nobody says so.
+const defaultApp = "default"
+
 // A Request is one question.
 type Request struct {
 	Email string
@@ -40,7 +43,7 @@ type Request struct {
 	Trace bool // The answer comes with its Trace.
 
 	ID     string // Names the request in the log; may be "".
-	App    string // The application that asks; "" means default.
+	App    string // The application that asks; "" means "default".
 	Weight int    // Of the application: how many turns it has for one of another's. 0 means 1.
 	Class  Class
 

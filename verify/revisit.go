@@ -73,7 +73,7 @@ func (v *Verifier) visit(ctx context.Context, t *ticket) {
 		<-v.revisits
 		return
 	}
-	req := Request{Email: t.addr.String(), MaxAge: -1, Depth: DepthSMTP, App: "default", Class: Bulk}
+	req := Request{Email: t.addr.String(), MaxAge: -1, Depth: DepthSMTP, App: defaultApp, Class: Bulk}
 	f := v.launch(ctx, key, &run{v: v, s: v.settings, req: req, addr: t.addr, refresh: true, revisit: true}, v.now().Add(flightBound))
 	f.waiting = 1
 }

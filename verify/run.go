@@ -97,7 +97,7 @@ func (r *run) steps(ctx context.Context) {
 		r.give(verdict.ProbeSuppressed, "The address or its domain is on the list of those never to be asked about (never_probe).")
 		return
 	}
-	r.stage("dns")
+	r.stage(string(DepthDNS))
 	hosts, ok := r.lookUp(ctx)
 	if !ok || r.settledByProvider(hosts) {
 		return

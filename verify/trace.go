@@ -27,10 +27,7 @@ func (v *Verifier) look(a address.Address) look {
 	l := look{at: v.now()}
 	l.mailbox, l.known = memory.Mailbox(a)
 	l.fact, l.habit = memory.Domain(a.Domain())
-	v.mu.Lock()
-	sender := v.settings.sender
-	v.mu.Unlock()
-	l.ticket = v.tickets.of(a, sender)
+	l.ticket = v.tickets.of(a, v.inForce().sender)
 	return l
 }
 
@@ -143,10 +140,7 @@ func (v *Verifier) traceSource(l *look, ans *verdict.Answer) verdict.SourceChoic
 
 // sources is how many sources there are, and how many of them are fit.
 func (v *Verifier) sources() (all, fit int) {
-	v.mu.Lock()
-	prober := v.settings.prober
-	v.mu.Unlock()
-	p, ok := prober.(interface{ Stats() pool.Stats })
+	p, ok := v.inForce().prober.(interface{ Stats() pool.Stats })
 	if !ok {
 		return 0, 0
 	}

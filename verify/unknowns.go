@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -12,8 +13,12 @@ import (
 // that can change anything. They are kept nowhere else: no fault of ours or of a server's becomes a property of an
 // address. Safe for concurrent use.
 type unknowns struct {
+	now func() time.Time
+
 	mu      sync.Mutex // Guards all below.
 	answers map[string]unknown
+	sweep   *time.Timer // Drops what is out of date, at the end of the ten minutes; nil before the first answer.
+	waits   bool        // For its time.
 }
 
 // An unknown is an answer that was given, and until when it is given again.
@@ -41,6 +46,43 @@ func (u *unknowns) keep(a address.Address, ans *verdict.Answer, note Note, now t
 		until = earlier(until, ans.RetryAt)
 	}
 	u.answers[a.Key()] = unknown{ans, until, note}
+	u.sweepLater()
+}
+
+// sweepLater has what is out of date dropped in ten minutes: an answer comes with its dialogue, and after a burst of them
+// nobody may come to whom they are in the way. The caller holds u.mu.
+func (u *unknowns) sweepLater() {
+	switch {
+	case u.waits:
+		return
+	case u.sweep == nil:
+		u.sweep = time.AfterFunc(minRepeat, u.dropOld)
+	default:
+		u.sweep.Reset(minRepeat)
+	}
+	u.waits = true
+}
+
+// dropOld drops the answers that are out of date, and comes back for the others.
+func (u *unknowns) dropOld() {
+	now := u.now()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.waits = false
+	maps.DeleteFunc(u.answers, func(_ string, k unknown) bool { return !now.Before(k.until) })
+	if len(u.answers) > 0 {
+		u.sweepLater()
+	}
+}
+
+// close forgets all of them when no flight is left.
+func (u *unknowns) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	clear(u.answers)
+	if u.sweep != nil {
+		u.sweep.Stop()
+	}
 }
 
 // makeRoom drops some answers, those that are out of date among a few first. The caller holds u.mu.

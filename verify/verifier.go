@@ -145,6 +145,7 @@ func New(opts Options) (*Verifier, error) {
 	if v.now == nil {
 		v.now = time.Now
 	}
+	v.unknowns.now = v.now
 	if err := v.Reload(opts.Settings); err != nil {
 		return nil, err
 	}
@@ -162,6 +163,13 @@ func (v *Verifier) Reload(s Settings) error {
 	defer v.mu.Unlock()
 	v.settings = compiled
 	return nil
+}
+
+// inForce is the settings of now.
+func (v *Verifier) inForce() *settings {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.settings
 }
 
 // StopWaiting ends the waiting of those who wait out greylisting: they are answered with what is known. The daemon calls
@@ -192,6 +200,7 @@ func (v *Verifier) Close(ctx context.Context) error {
 		v.mu.Unlock()
 		<-ended
 	}
+	v.unknowns.close()
 	return err
 }
 
@@ -289,7 +298,7 @@ func (r *Request) fill() error {
 		return fmt.Errorf("%w: depth %q: must be syntax, dns or smtp", ErrBadRequest, r.Depth)
 	}
 	if r.App == "" {
-		r.App = "default"
+		r.App = defaultApp
 	}
 	return nil
 }

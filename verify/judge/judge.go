@@ -226,7 +226,7 @@ func acceptance(f *Facts, d *Decision) {
 	if control.Refused() {
 		d.Reason = verdict.MailboxAccepted
 		d.learn(verdict.False, control.Fallback)
-		d.CatchAll, d.Tested = verdict.False, verdict.AcceptAllTested
+		d.CatchAll, d.Tested = verdict.False, verdict.AcceptAllTested // True of this answer, whichever host spoke.
 		return
 	}
 	if !control.Accepted() || control.Fallback { // A backup host that accepts everyone says nothing of those behind it.

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"hash/fnv"
+	"strconv"
 	"strings"
 )
 
@@ -15,7 +16,7 @@ func Words(code int, enhanced, text, path string) uint64 {
 		_, _ = h.Write([]byte(s))
 		_, _ = h.Write([]byte{0})
 	}
-	write(string(rune(code))) //nolint:gosec // G115: a reply code.
+	write(strconv.Itoa(code))
 	write(enhanced)
 	for word := range strings.FieldsFuncSeq(strings.ToLower(text), isGap) {
 		if strings.ContainsAny(word, "0123456789@") || word == strings.ToLower(local) || word == strings.ToLower(domain) {

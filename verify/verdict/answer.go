@@ -74,9 +74,9 @@ type Evidence struct {
 	Code     int        // 0 if no reply came.
 	Enhanced string     // "" if the reply had none.
 	Text     string     // The reply's text, or what went wrong instead of a reply.
-	Class    string     // The reply's class, design vocabulary; "" if no reply came.
-	Scope    string
-	Rule     string // The rule that read the reply.
+	Class    string     // As what the reply was read, see pool/reply; "" if no reply came.
+	Scope    string     // Whom it is about.
+	Rule     string     // The rule that read the reply.
 	At       time.Time
 	Dialogue []Line
 }
