@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/verimails/verimaild/internal/lab"
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/pool"
 	"github.com/verimails/verimaild/pool/provider"
@@ -163,7 +164,7 @@ func (c *siege) die() {
 	from, to := fmt.Sprint(c.dir, "/", c.lives), fmt.Sprint(c.dir, "/", c.lives+1)
 	c.lives++
 	if c.lives > 1 {
-		copyState(c.t, to, from)
+		lab.CopyDir(c.t, to, from)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -2,19 +2,16 @@ package pool_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/verimails/verimaild/internal/lab"
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/pool"
@@ -213,7 +210,7 @@ func TestScenario46RestartKeepsBudgets(t *testing.T) {
 				spent = r.world.Counts().Commands["RCPT"]
 				if killed { // What the disk has now is what a kill would leave.
 					after = copied
-					copyState(t, after, dir)
+					lab.CopyDir(t, after, dir)
 				}
 			})
 			if spent < 10 {
@@ -245,23 +242,6 @@ func openState(t *testing.T, dir string) *store.Store {
 		}
 	})
 	return s.State()
-}
-
-// copyState copies a state directory, for its owner alone.
-func copyState(t *testing.T, to, from string) {
-	t.Helper()
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-		t.Fatal(err)
-	}
-	err := filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			return os.Chmod(path, 0o700)
-		}
-		return errors.Join(err, os.Chmod(path, 0o600))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // A source that a receiver blocks is not used there again for a while, and no other source is tried in its place.

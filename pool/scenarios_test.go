@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/verimails/verimaild/internal/lab"
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/pool"
 	"github.com/verimails/verimaild/pool/reply"
@@ -260,7 +261,7 @@ func TestScenario46KilledInMidFlight(t *testing.T) {
 		if n := r.pool.Egress("", 1).Sites[0].Accounts[0].Dead.Held; n != 4 {
 			t.Fatalf("%d questions are under way, want 4", n)
 		}
-		copyState(t, copied, dir)
+		lab.CopyDir(t, copied, dir)
 		for _, o := range outs {
 			r.want(<-o, reply.Accepted)
 		}

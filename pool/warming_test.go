@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/verimails/verimaild/internal/lab"
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/internal/store"
 	"github.com/verimails/verimaild/pool"
@@ -151,7 +152,7 @@ func TestWarmUpRestart(t *testing.T) {
 				wantCount(t, "before", askMany(r, 63), map[string]int{"a": 63})
 				if !clean {
 					at = crashed
-					copyState(t, crashed, dir)
+					lab.CopyDir(t, crashed, dir)
 				}
 			})
 			bubble(t, func(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/verimails/verimaild/client/apitype"
+	"github.com/verimails/verimaild/internal/lab"
 )
 
 // buildDaemon builds verimaild once for all tests, into the directory that TestMain removes. INTEROP_DAEMON names a
@@ -47,7 +48,7 @@ const binEnv = "INTEROP_BIN"
 // A daemon is a running verimaild, reached only over its socket.
 type daemon struct {
 	cmd    *exec.Cmd
-	exited chan error
+	exited <-chan error
 	log    string // The file of its log.
 	http   *http.Client
 }
@@ -97,9 +98,8 @@ func startDaemon(t testing.TB, n *network, more string) *daemon {
 		t.Fatal(err)
 	}
 	d := &daemon{
-		cmd:    exec.Command(bin, "serve", "--config", config),
-		exited: make(chan error, 1),
-		log:    filepath.Join(dir, "log"),
+		cmd: exec.Command(bin, "serve", "--config", config),
+		log: filepath.Join(dir, "log"),
 		http: &http.Client{Transport: &http.Transport{
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "socket"))
@@ -107,38 +107,10 @@ func startDaemon(t testing.TB, n *network, more string) *daemon {
 			MaxIdleConnsPerHost: 64,
 		}},
 	}
-	d.run(t)
+	d.exited = lab.Start(t, d.cmd, d.log)
+	t.Cleanup(d.http.CloseIdleConnections)
 	d.waitForReady(t)
 	return d
-}
-
-// run starts the process, which the end of the test kills if nobody has stopped it.
-func (d *daemon) run(t testing.TB) {
-	t.Helper()
-	log, err := os.Create(d.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	d.cmd.Stdout, d.cmd.Stderr = log, log
-	d.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(d.log)} // No VERIMAILD_ of the caller's.
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	gone := make(chan struct{})
-	go func() {
-		d.exited <- d.cmd.Wait()
-		close(gone)
-	}()
-	t.Cleanup(func() {
-		d.http.CloseIdleConnections()
-		_ = d.cmd.Process.Kill() // It may be gone already.
-		<-gone
-		if t.Failed() {
-			t.Logf("verimaild's log:\n%s", d.logged())
-		}
-	})
 }
 
 // waitForReady returns once /readyz says so.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/verimails/verimaild/client"
+	"github.com/verimails/verimaild/internal/lab"
 )
 
 // A daemon is a verimaild in a process of its own.
@@ -19,7 +20,7 @@ type daemon struct {
 	t       *testing.T
 	dir     string // Its socket, configuration, state and log are in there.
 	cmd     *exec.Cmd
-	exited  chan error
+	exited  <-chan error
 	scrape  string // Where it serves metrics.
 	config  string // Its configuration, but for what a reload changes.
 	reloads int
@@ -57,33 +58,11 @@ func startDaemon(t *testing.T, m *townMap) *daemon {
 	if out, err := exec.Command("go", "build", "-o", bin, "github.com/verimails/verimaild/cmd/verimaild").CombinedOutput(); err != nil {
 		t.Fatalf("go build ./cmd/verimaild: %v\n%s", err, out)
 	}
-	d := &daemon{t: t, dir: dir, scrape: freePort(t), exited: make(chan error, 1)}
+	d := &daemon{t: t, dir: dir, scrape: freePort(t)}
 	d.config = fmt.Sprintf(daemonConfig, dir, m.DNS, m.Port, m.Sources[0], m.Sources[1], d.scrape)
 	d.configure("info")
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
 	d.cmd = exec.Command(bin, "serve", "--config", filepath.Join(dir, "verimaild.yaml"))
-	d.cmd.Stdout, d.cmd.Stderr = log, log
-	d.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir} // No VERIMAILD_ of the caller's.
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	gone := make(chan struct{})
-	go func() {
-		d.exited <- d.cmd.Wait()
-		close(gone)
-	}()
-	t.Cleanup(func() {
-		_ = d.cmd.Process.Kill() // It may be gone already.
-		<-gone
-		if t.Failed() {
-			t.Logf("the end of the daemon's log:\n%s", d.logged())
-		}
-	})
+	d.exited = lab.Start(t, d.cmd, d.log())
 	d.waitForReady()
 	return d
 }
@@ -160,12 +139,7 @@ func (d *daemon) stop() {
 	}
 }
 
+func (d *daemon) log() string { return filepath.Join(d.dir, "log") }
+
 // logged is the end of the daemon's log.
-func (d *daemon) logged() string {
-	const most = 4000
-	b, err := os.ReadFile(filepath.Join(d.dir, "log"))
-	if err != nil {
-		return err.Error()
-	}
-	return string(b[max(0, len(b)-most):])
-}
+func (d *daemon) logged() string { return lab.Tail(d.log()) }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
+
+	"github.com/verimails/verimaild/internal/lab"
 )
 
 // A census counts the records of both stores, by their kinds.
@@ -18,7 +20,7 @@ type census map[string]int
 func (l *life) count() census {
 	l.t.Helper()
 	dir := filepath.Join(l.t.TempDir(), "copy")
-	copyDir(l.t, dir, filepath.Join(l.dir(), "state"))
+	lab.CopyDir(l.t, dir, filepath.Join(l.dir(), "state"))
 	out := census{}
 	for _, store := range []string{"state", "cache"} {
 		o := badger.DefaultOptions(filepath.Join(dir, store)).WithLogger(nil).WithNumCompactors(0).WithMetricsEnabled(false)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/verimails/verimaild/daemon/bulk"
+	"github.com/verimails/verimaild/internal/lab"
 	"github.com/verimails/verimaild/internal/mailworld"
 	"github.com/verimails/verimaild/verify"
 	"github.com/verimails/verimaild/verify/verdict"
@@ -74,7 +75,7 @@ func (l *life) dir() string { return filepath.Join(l.dirs, fmt.Sprint(l.lives)) 
 func (l *life) start() {
 	l.t.Helper()
 	if l.stack == nil && l.lives == 0 {
-		copyDir(l.t, l.dir(), l.t.TempDir())
+		lab.CopyDir(l.t, l.dir(), l.t.TempDir())
 	}
 	l.stack = startStack(l.t, l.world, l.dir(), func(a netip.Addr) error {
 		l.mu.Lock()
@@ -105,7 +106,7 @@ func (l *life) kill() {
 	synctest.Wait()
 	from := l.dir()
 	l.lives++
-	copyDir(l.t, l.dir(), from)
+	lab.CopyDir(l.t, l.dir(), from)
 	l.seen.kills = append(l.seen.kills, time.Now())
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

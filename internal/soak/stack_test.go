@@ -2,12 +2,9 @@ package soak
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"math"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -206,21 +203,4 @@ func (l looker) PTR(ctx context.Context, a netip.Addr) preflight.Answer[string] 
 func (l looker) TXT(ctx context.Context, name string) preflight.Answer[string] {
 	recs, err := l.r.LookupTXT(ctx, name)
 	return looked(recs, err, same)
-}
-
-// copyDir copies a directory that is in use, as a kill would leave it.
-func copyDir(t *testing.T, to, from string) {
-	t.Helper()
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-		t.Fatal(err)
-	}
-	err := filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			return os.Chmod(path, 0o700)
-		}
-		return errors.Join(err, os.Chmod(path, 0o600))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
