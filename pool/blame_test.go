@@ -156,6 +156,18 @@ func TestTimeToComeBack(t *testing.T) {
 	}
 
 	_, pa = bareSite()
+	silent := refusedAt(smtp.StageRCPT, reply.RateLimited, reply.ScopeSourceSite)
+	for i := range 3 {
+		if pa.breaker.Opened {
+			t.Errorf("limited by one who does not say when, the breaker opened after %d times", i)
+		}
+		pa.soft(now+time.Duration(i)*time.Minute, silent)
+	}
+	if !pa.breaker.Opened {
+		t.Error("limited three times in a row, and the breaker is closed")
+	}
+
+	_, pa = bareSite()
 	trouble := refusedAt(smtp.StageMAIL, reply.TemporaryFailure, reply.ScopeSite)
 	trouble.Meaning.Retry = 2 * time.Hour
 	if pa.soft(now, trouble); pa.breaker.Opened {

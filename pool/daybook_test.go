@@ -119,3 +119,74 @@ func TestDaybookWithoutSchedule(t *testing.T) {
 		t.Errorf("appeal() = %v, and %v days later, want less than 1, and 1", b.appeal(now), b.appeal(at(20003, 0)))
 	}
 }
+
+// TestDaybookWantsMore: more is leased once half of what is leased at once is used up, and nothing where it is all leased.
+func TestDaybookWantsMore(t *testing.T) {
+	for _, row := range []struct {
+		leased, asked, left int
+		wanting             bool
+	}{{10, 5, 5, false}, {10, 6, 4, true}, {100, 98, 2, false}, {99, 98, 1, true}} {
+		b, now := newDaybook(t, "100, 200"), at(20000, 9)
+		b.probed(nil, row.asked, 0, now)
+		b.leased = row.leased
+		if n := b.mayProbe(now); n != row.left || b.wanting != row.wanting {
+			t.Errorf("%d of %d asked: mayProbe() = %d, wanting %v, want %d, %v", row.asked, row.leased, n, b.wanting, row.left, row.wanting)
+		}
+	}
+	b := newDaybook(t, "100, 200")
+	b.probed(nil, 3, 0, at(20000, 9))
+	if r := b.lease(at(20000, 9), false); r.Leased != 3 {
+		t.Errorf("lease() that nobody wants = %d, want the 3 that were asked", r.Leased)
+	}
+}
+
+// TestDaybookCounts: what was asked and who was dead is written down, and what waits is told when the day is over.
+func TestDaybookCounts(t *testing.T) {
+	b, now := newDaybook(t, "100, 200"), at(20000, 9)
+	nudges := 0
+	b.nudge = func() { nudges++ }
+	b.probed(nil, 99, 0, now)
+	b.probed(nil, 0, 3, now)
+	if b.state.Asked != 99 || b.state.Dead != 3 || !b.dirty || nudges != 0 {
+		t.Errorf("asked %d, dead %d, dirty %v, %d nudges, want 99, 3, true, 0", b.state.Asked, b.state.Dead, b.dirty, nudges)
+	}
+	b.probed(nil, 1, 0, now)
+	b.probed(nil, 0, 1, now)
+	b.probed(nil, -1, 0, now)
+	if b.state.Asked != 99 || b.state.Dead != 4 || nudges != 1 {
+		t.Errorf("asked %d, dead %d, %d nudges, want 99, 4, and one nudge for the last of the day", b.state.Asked, b.state.Dead, nudges)
+	}
+	free := newDaybook(t, "none")
+	if free.probed(nil, 1, 0, now); free.dirty {
+		t.Error("a source without a schedule has something to write down")
+	}
+}
+
+// TestDaybookAppeal: a source that was refused, and has asked for half its day, has a quarter of its weight.
+func TestDaybookAppeal(t *testing.T) {
+	b, now := newDaybook(t, "100, 200"), at(20000, 9)
+	b.probed(nil, 60, 0, now)
+	b.sourceRefused(now)
+	if got := b.appeal(now); got != 0.25 {
+		t.Errorf("appeal() = %v, want 0.25", got)
+	}
+}
+
+// TestDaybookRestore: only what was lost makes a record that has to be written again.
+func TestDaybookRestore(t *testing.T) {
+	b, now := newDaybook(t, "100, 200"), at(20000, 9)
+	b.probed(nil, 5, 0, now)
+	for _, row := range []struct {
+		name  string
+		lost  int
+		dirty bool
+	}{{"nothing lost", 0, false}, {"one lost", 1, true}} {
+		r := b.closing(false)
+		r.Leased += row.lost
+		after := newDaybook(t, "100, 200")
+		after.restore(&r)
+		if after.dirty != row.dirty || after.shares[anyProvider] != row.lost {
+			t.Errorf("%s: dirty %v, %d of any provider, want %v, %d", row.name, after.dirty, after.shares[anyProvider], row.dirty, row.lost)
+		}
+	}
+}

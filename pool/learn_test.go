@@ -3,7 +3,10 @@ package pool
 import (
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/verimails/verimaild/pool/budget"
 )
@@ -231,4 +234,105 @@ func TestScenario52ClockJumps(t *testing.T) {
 			t.Errorf("%s: the next session is %v ahead, want no more than before", name, wait)
 		}
 	}
+}
+
+// A failure counts for four hours, and is not the reason to leave a route alone a moment longer than it says.
+func TestRoutesForgetInTime(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		after time.Duration
+		want  int
+	}{{"for four hours", routeMemory, 2}, {"no longer", routeMemory + 1, 1}} {
+		rs, r := routes{}, route{to: netip.MustParseAddr("192.0.2.1")}
+		rs.failed(r, 0, false)
+		rs.failed(r, row.after, false)
+		if got := rs[r].failures; got != row.want {
+			t.Errorf("%s: %d failures in a row, want %d", row.name, got, row.want)
+		}
+	}
+	rs, r := routes{}, route{to: netip.MustParseAddr("192.0.2.1")}
+	rs.shun(r, 0)
+	if rs.rest(r, time.Hour-1) == nil || rs.rest(r, time.Hour) != nil {
+		t.Errorf("a route that is shunned rests until %v, want an hour", rs[r].until)
+	}
+}
+
+// Where there are too many, the old ones go, and all of them if none is old.
+func TestRoutesAreSwept(t *testing.T) {
+	notes := map[string]func(routes, route, time.Duration){
+		"failed": func(rs routes, r route, now time.Duration) { rs.failed(r, now, false) },
+		"shun":   routes.shun,
+	}
+	now := 10 * time.Hour
+	for name, note := range notes {
+		for _, row := range []struct {
+			name       string
+			known, old int
+			want       int
+		}{
+			{"room for one", mostRoutes - 1, 5, mostRoutes},
+			{"some are old", mostRoutes, 5, mostRoutes - 4},
+			{"none is old", mostRoutes, 0, 1},
+		} {
+			rs := routes{}
+			addr := netip.MustParseAddr("10.0.0.1")
+			for i := range row.known {
+				at := now - routeMemory
+				if i < row.old {
+					at--
+				}
+				rs[route{to: addr}] = &routeRecord{failures: 1, last: at}
+				addr = addr.Next()
+			}
+			note(rs, route{to: addr}, now)
+			if len(rs) != row.want || rs[route{to: addr}] == nil {
+				t.Errorf("%s, %s: %d routes are known, want %d with the new one", name, row.name, len(rs), row.want)
+			}
+		}
+	}
+}
+
+// A slow-down of the same moment is the same one, and the next moment begins where it ends.
+func TestSlowdownsOfOneMoment(t *testing.T) {
+	_, pa := bareSite()
+	for _, test := range []struct {
+		at   time.Duration
+		want bool
+	}{{time.Minute, true}, {time.Minute + 9*time.Second, false}, {time.Minute + 10*time.Second, true}} {
+		if got := pa.slow(test.at); got != test.want {
+			t.Errorf("slow() at %v = %v, want %v", test.at, got, test.want)
+		}
+	}
+}
+
+// A source that cannot be used rests for longer each time, and is told of as usable again once its rest is over.
+func TestSuspensions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := bare()
+		p.log = zap.NewNop()
+		src := p.sources[0]
+		rests := []time.Duration{firstSuspension, 2 * firstSuspension, 4 * firstSuspension}
+		for _, want := range rests {
+			p.suspend(src, "no such address")
+			p.suspend(src, "no such address") // By another session, in the same moment.
+			if got := time.Until(src.suspendedUntil); got != want {
+				t.Fatalf("it rests for %v, want %v", got, want)
+			}
+			p.connected(src) // By a session that was being opened before.
+			if src.suspensions == 0 {
+				t.Fatal("a source that rests is taken for one that can be used")
+			}
+			time.Sleep(want)
+		}
+		for range 20 {
+			p.suspend(src, "no such address")
+			if got := time.Until(src.suspendedUntil); got > lastSuspension {
+				t.Fatalf("it rests for %v, want at most %v", got, lastSuspension)
+			}
+			time.Sleep(time.Until(src.suspendedUntil))
+		}
+		if p.connected(src); src.suspensions != 0 {
+			t.Errorf("after it was connected from: %d suspensions in a row, want none", src.suspensions)
+		}
+	})
 }

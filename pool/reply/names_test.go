@@ -255,3 +255,43 @@ func TestEnhancedPatterns(t *testing.T) {
 		}
 	}
 }
+
+// What a pattern of enhanced codes may say, and what it then is.
+func TestParseEnhanced(t *testing.T) {
+	for text, want := range map[string]enhancedPattern{
+		"5.1.1":       {{5, 5}, {1, 1}, {1, 1}},
+		"2.0.999":     {{2, 2}, {0, 0}, {999, 999}},
+		"4.y.z":       {{4, 4}, anyNumber, anyNumber},
+		"x.7.500-699": {anyNumber, {7, 7}, {500, 699}},
+		"x.7-7.0-999": {anyNumber, {7, 7}, anyNumber},
+		"5-5.1.1":     {{5, 5}, {1, 1}, {1, 1}},
+		"none":        {noNumber, noNumber, noNumber},
+	} {
+		if got, err := parseEnhanced(text); err != nil || got != want {
+			t.Errorf("parseEnhanced(%q) = %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"", "5.1", "5.1.1.1", "1.1.1", "3.1.1", "6.1.1", "4-5.1.1", "5.1.1000", "5.7.9-3", "5.7.0-1000", "5.-1.1", "5.1.", "5.7.a-9", "5.7.1-b", "5.w.1",
+	} {
+		if got, err := parseEnhanced(text); err == nil {
+			t.Errorf("parseEnhanced(%q) = %v, want an error", text, got)
+		}
+	}
+	within := func(outer, inner string) bool {
+		o, errO := parseEnhanced("x.x." + outer)
+		i, errI := parseEnhanced("x.x." + inner)
+		if errO != nil || errI != nil {
+			t.Fatal(errO, errI)
+		}
+		return o[2].covers(i[2])
+	}
+	for _, tt := range []struct {
+		outer, inner string
+		want         bool
+	}{{"5-9", "5-9", true}, {"5-9", "6-8", true}, {"5-9", "4-9", false}, {"5-9", "5-10", false}, {"5-9", "x", false}, {"x", "5-9", true}} {
+		if got := within(tt.outer, tt.inner); got != tt.want {
+			t.Errorf("%s covers %s: %t, want %t", tt.outer, tt.inner, got, tt.want)
+		}
+	}
+}

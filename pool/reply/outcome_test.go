@@ -1,6 +1,7 @@
 package reply
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,8 @@ func TestOutcome(t *testing.T) {
 		{Meaning{Class: Accepted, Scope: ScopeMailbox}, 250, "accepted_untested", "risky"},
 		{Meaning{Class: CannotVerify, Scope: ScopeMailbox}, 252, "accepted_untested", "risky"},
 		{Meaning{Class: NoSuchMailbox, Scope: ScopeMailbox}, 550, "mailbox_not_found", "undeliverable"},
+		{Meaning{Class: NoSuchMailbox, Scope: ScopeMailbox}, 500, "mailbox_not_found", "undeliverable"},
+		{Meaning{Class: NoSuchMailbox, Scope: ScopeMailbox, Detail: DetailMoved}, 500, "mailbox_moved", "undeliverable"},
 		{Meaning{Class: NoSuchMailbox, Scope: ScopeMailbox}, 450, "server_tempfail", "unknown"},
 		{Meaning{Class: NoSuchMailbox, Scope: ScopeMailbox, Detail: DetailMoved}, 551, "mailbox_moved", "undeliverable"},
 		{Meaning{Class: NoSuchMailbox, Scope: ScopeMailbox, Detail: DetailMoved}, 450, "server_tempfail", "unknown"},
@@ -27,6 +30,9 @@ func TestOutcome(t *testing.T) {
 		{Meaning{Class: AddressSyntax, Scope: ScopeMailbox}, 501, "recipient_refused", "undeliverable"},
 		{Meaning{Class: AddressSyntax, Scope: ScopeMailbox}, 450, "server_tempfail", "unknown"},
 		{Meaning{Class: DomainNotHere, Scope: ScopeDomain}, 554, "relay_denied", "unknown"},
+		{Meaning{Class: DomainNotHere, Scope: ScopeDomain}, 521, "no_mail_host", "undeliverable"},
+		{Meaning{Class: DomainNotHere, Scope: ScopeDomain}, 556, "no_mail_host", "undeliverable"},
+		{Meaning{Class: DomainNotHere, Scope: ScopeDomain, Detail: DetailNoMail}, 521, "no_mail_host", "undeliverable"},
 		{Meaning{Class: DomainNotHere, Scope: ScopeDomain, Detail: DetailNoMail}, 556, "no_mail_host", "undeliverable"},
 		{Meaning{Class: DomainNotHere, Scope: ScopeDomain, Detail: DetailNoMail}, 550, "relay_denied", "unknown"},
 		{Meaning{Class: Greylisted, Scope: ScopeSourceSite}, 450, "greylisted", "unknown"},
@@ -80,6 +86,37 @@ func TestAdvice(t *testing.T) {
 			if !anyRuleFits(n) {
 				t.Errorf("advice of %s: no rule is called %s", e.Who, n)
 			}
+		}
+	}
+}
+
+// A detail has advice of its own, and a list or a provider is named only where the source is what it is about.
+func TestAdviceIsAboutTheReply(t *testing.T) {
+	const listed = "blocked using zen.spamhaus.org"
+	class, detail := advices().Meanings[string(SenderRefused)], advices().Meanings[string(DetailNoPTR)]
+	if got := Advise(Meaning{Class: SenderRefused, Detail: DetailNoPTR}, ""); !slices.Equal(got.Fix, detail) || slices.Equal(detail, class) {
+		t.Errorf("Advise(no PTR) = %q, want %q", got.Fix, detail)
+	}
+	if got := Advise(Meaning{Class: SenderRefused}, ""); !slices.Equal(got.Fix, class) {
+		t.Errorf("Advise(sender refused) = %q, want %q", got.Fix, class)
+	}
+	for _, tt := range []struct {
+		m    Meaning
+		want bool
+	}{
+		{Meaning{Class: SourceBlocked, Scope: ScopeSource}, true},
+		{Meaning{Class: SourceBlocked, Scope: ScopeMailbox}, true},
+		{Meaning{Class: SourceBlocked, Scope: ScopeSource, Detail: DetailBlockListed}, true},
+		{Meaning{Class: RateLimited, Scope: ScopeSourceSite}, true},
+		{Meaning{Class: RateLimited, Scope: ScopeSourceSite, Detail: DetailHarvest}, true},
+		{Meaning{Class: RateLimited, Scope: ScopeMailbox}, false},
+		{Meaning{Class: RateLimited, Scope: ScopeSession}, false},
+		{Meaning{Class: SourceBlocked, Scope: ScopeSource, Detail: DetailNoPTR}, false},
+		{Meaning{Class: TemporaryFailure, Scope: ScopeSourceSite}, false},
+		{Meaning{Class: NoSuchMailbox, Scope: ScopeMailbox}, false},
+	} {
+		if got := Advise(tt.m, listed).Who != ""; got != tt.want {
+			t.Errorf("Advise(%+v, %q) names somebody: %t, want %t", tt.m, listed, got, tt.want)
 		}
 	}
 }
