@@ -88,7 +88,7 @@ func (pa *path) blame(o *Outcome) {
 }
 
 // mostBlocks is how many recipients in a row have to be told at RCPT that we are not wanted, until that is taken for the
-// site's word and not for that of one of its domains or recipients.
+// site's word and not for that of one of its domains or recipients. One is enough where it is unmistakable.
 const mostBlocks = 3
 
 // hard opens the path's breaker. Where it is open already, other transactions of the same moment had the same word.
@@ -99,7 +99,7 @@ func (pa *path) hard(now time.Duration, o *Outcome) {
 		return
 	}
 	pa.blocks++
-	if o.Stage == smtp.StageRCPT && o.Meaning.Detail != reply.DetailHarvest && pa.blocks < mostBlocks {
+	if o.Stage == smtp.StageRCPT && o.Meaning.Detail != reply.DetailHarvest && pa.blocks < mostBlocks && !pa.unmistakable(o) {
 		return
 	}
 	pa.breaker.Trip(now, o.Meaning.Retry)
