@@ -18,6 +18,7 @@ type providerState struct {
 	nextDial time.Duration
 	accounts accounts
 	dirty    bool
+	slowdown *slowdown
 }
 
 // acrossOf finds or makes the state of a provider; nil where nothing limits it across its sites.
@@ -27,7 +28,7 @@ func (p *Pool) acrossOf(prov *provider.Provider) *providerState {
 	}
 	v := p.across[prov.ID]
 	if v == nil {
-		v = &providerState{provider: prov, accounts: accounts{}}
+		v = &providerState{provider: prov, accounts: accounts{}, slowdown: p.slowdownOf(prov.ID)}
 		v.limit(p)
 		p.across[prov.ID] = v
 	}

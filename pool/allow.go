@@ -62,9 +62,9 @@ func (pa *path) unpaced() bool {
 
 // rateRoom is how many probes the rates leave: the path's, the provider's, and the source's for today.
 func (pa *path) rateRoom(now time.Duration) int {
-	n := pa.rate.Room(now, pa.perMinute(), burst)
+	n := pa.rate.Room(now, pa.rateAt(now), burst)
 	if v := pa.site.across; v != nil {
-		n = min(n, v.rate.Room(now, v.limits.ProbesPerMinute, burst))
+		n = min(n, v.rate.Room(now, v.rateAt(now), burst))
 	}
 	if pa.trickles(now) && n > 0 {
 		n = 0
@@ -160,9 +160,9 @@ func (pa *path) families() (v4, v6 bool) {
 
 // nextRate is when the rates let the nth probe from now on go.
 func (pa *path) nextRate(now time.Duration, n int) time.Duration {
-	at := pa.rate.Next(now, pa.perMinute(), burst, n)
+	at := pa.rate.Next(now, pa.rateAt(now), burst, n)
 	if v := pa.site.across; v != nil {
-		at = max(at, v.rate.Next(now, v.limits.ProbesPerMinute, burst, n))
+		at = max(at, v.rate.Next(now, v.rateAt(now), burst, n))
 	}
 	if pa.trickles(now) {
 		at = max(at, pa.lastProbe+time.Duration(n)*trickle)
@@ -191,9 +191,9 @@ func (pa *path) reserve(now time.Duration, f *flight) {
 		}
 	}
 	n := f.hold.targets + f.hold.controls
-	pa.rate.Take(now, pa.perMinute(), n)
+	pa.rate.Take(now, pa.rateAt(now), n)
 	if v := pa.site.across; v != nil {
-		v.rate.Take(now, v.limits.ProbesPerMinute, n)
+		v.rate.Take(now, v.rateAt(now), n)
 	}
 	pa.lastProbe = now
 	pa.source.probed(pa.site.provider, n, 0, pa.pool.wall(now))
@@ -225,10 +225,11 @@ func (pa *path) touch() {
 
 // unask gives back what the rates were charged for n probes that were not sent.
 func (pa *path) unask(n int) {
-	pa.rate.Give(pa.perMinute(), n)
-	pa.source.probed(pa.site.provider, -n, 0, pa.pool.wall(pa.pool.now()))
+	now := pa.pool.now()
+	pa.rate.Give(pa.rateAt(now), n)
+	pa.source.probed(pa.site.provider, -n, 0, pa.pool.wall(now))
 	if v := pa.site.across; v != nil {
-		v.rate.Give(v.limits.ProbesPerMinute, n)
+		v.rate.Give(v.rateAt(now), n)
 	}
 }
 

@@ -117,12 +117,11 @@ func (pa *path) soft(now time.Duration, o *Outcome) {
 	}
 	if o.Meaning.Retry > 0 && o.Meaning.Class == reply.RateLimited {
 		pa.breaker.Trip(now, o.Meaning.Retry)
-		pa.blocked(o)
+	} else if !pa.breaker.Fail(now) {
 		return
 	}
-	if pa.breaker.Fail(now) {
-		pa.blocked(o)
-	}
+	pa.blocked(o)
+	pa.tooFast(now, o)
 }
 
 // blocked notes why the breaker is open, and answers what waits.

@@ -101,6 +101,7 @@ type ProviderEgress struct {
 	Sessions  int
 	Accounts  []AccountEgress
 	NextProbe time.Time
+	SlowUntil time.Time // It has told several sources that they are too fast: until then all go at half the rate. Zero if not.
 }
 
 // Egress takes a picture. Of the sites it shows at most so many, and only those with a host, a provider or a domain
@@ -128,8 +129,9 @@ func (p *Pool) Egress(match string, most int) Egress {
 	for _, id := range slices.Sorted(maps.Keys(p.across)) {
 		v := p.across[id]
 		out.Providers = append(out.Providers, ProviderEgress{
-			ID: id, Limits: v.limits, Sessions: v.sessions, NextProbe: p.wall(v.rate.Next(now, v.limits.ProbesPerMinute, burst, 1)),
-			Accounts: p.accountsEgress(now, v.accounts, &v.limits),
+			ID: id, Limits: v.limits, Sessions: v.sessions, NextProbe: p.wall(v.rate.Next(now, v.rateAt(now), burst, 1)),
+			SlowUntil: p.slowUntil(id, now),
+			Accounts:  p.accountsEgress(now, v.accounts, &v.limits),
 		})
 	}
 	return out
@@ -197,7 +199,7 @@ func (pa *path) egress(now time.Duration) PathEgress {
 	target, _ := pa.nextRoom(now, true)
 	out := PathEgress{
 		Source: pa.source.Name, State: pa.stateName(now), SessionsAllowed: pa.sessions(), SessionsHour: pa.openings.Spent(now),
-		PerMinute: pa.perMinute(), NextProbe: pa.pool.wall(target), NextDial: pa.pool.wall(pa.dialAt(now)),
+		PerMinute: pa.rateAt(now), NextProbe: pa.pool.wall(target), NextDial: pa.pool.wall(pa.dialAt(now)),
 	}
 	out.DeadShare, out.Sample = pa.ratio.Share(now)
 	if pa.breaker.Opened {

@@ -81,36 +81,37 @@ type Pool struct {
 
 	// mu guards all below, and what sites, paths, lanes, queues, sessions and sources hold. Nothing that blocks is
 	// done under it; outcomes are delivered under it, and a delivery never blocks.
-	mu       sync.Mutex
-	spawn    func(*session) // Runs a session in a goroutine of the pool's; set by Start.
-	opts     Options
-	base     Limits // For sites without a provider.
-	rules    SiteRules
-	sources  []*sourceState
-	former   []*sourceState // Those that are gone, the last one last.
-	sites    map[string]*site
-	sessions int                       // Open or being opened.
-	idle     idleList                  // Sessions that linger, the longest first.
-	starved  fifo[*path]               // Paths that wait for a session's place.
-	across   map[string]*providerState // By provider id.
-	apps     apps
-	routes   routes
-	outages  outages
-	refusals refusals
-	self     self
-	sender   senderState
-	dials    budget.Bucket
-	waker    waker
-	scribe   *scribe // nil where nothing is written down.
-	keeper   keeper
-	hosts    map[string]hostRecord
-	sweepAt  int           // How many hosts may be remembered until the old ones are looked for.
-	sitesAt  int           // How many sites may be remembered until those without a use are looked for.
-	closing  bool          // No new work.
-	halted   bool          // No work at all; the sessions are on their way out.
-	drained  chan struct{} // Closed when the pool is closing and nothing is left to do.
-	calls    int           // Probe calls under way.
-	total    counters
+	mu        sync.Mutex
+	spawn     func(*session) // Runs a session in a goroutine of the pool's; set by Start.
+	opts      Options
+	base      Limits // For sites without a provider.
+	rules     SiteRules
+	sources   []*sourceState
+	former    []*sourceState // Those that are gone, the last one last.
+	sites     map[string]*site
+	sessions  int                       // Open or being opened.
+	idle      idleList                  // Sessions that linger, the longest first.
+	starved   fifo[*path]               // Paths that wait for a session's place.
+	across    map[string]*providerState // By provider id.
+	apps      apps
+	slowdowns map[string]*slowdown // By provider id.
+	routes    routes
+	outages   outages
+	refusals  refusals
+	self      self
+	sender    senderState
+	dials     budget.Bucket
+	waker     waker
+	scribe    *scribe // nil where nothing is written down.
+	keeper    keeper
+	hosts     map[string]hostRecord
+	sweepAt   int           // How many hosts may be remembered until the old ones are looked for.
+	sitesAt   int           // How many sites may be remembered until those without a use are looked for.
+	closing   bool          // No new work.
+	halted    bool          // No work at all; the sessions are on their way out.
+	drained   chan struct{} // Closed when the pool is closing and nothing is left to do.
+	calls     int           // Probe calls under way.
+	total     counters
 }
 
 // New makes a pool that asks nothing until it is started. Its errors name the option at fault.

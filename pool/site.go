@@ -24,6 +24,7 @@ type site struct {
 	paths    map[*sourceState]*path
 	accounts accounts
 	learned  learned
+	slowdown *slowdown // Of the provider; nil if it is unknown.
 	// senderTaken is when the reverse-path was taken here, as far as that counted.
 	senderTaken time.Duration
 	dirty       bool // There is something to write down.
@@ -129,7 +130,9 @@ func (p *Pool) siteOf(hosts, domain string) *site {
 // newSite makes a site that is kept nowhere yet.
 func (p *Pool) newSite(key string, hosts []string, domain string) *site {
 	s := &site{pool: p, key: key, hosts: hosts, domain: domain, paths: map[*sourceState]*path{}, accounts: accounts{}}
-	s.provider, _ = provider.Match(hosts)
+	if s.provider, _ = provider.Match(hosts); s.provider != nil {
+		s.slowdown = p.slowdownOf(s.provider.ID)
+	}
 	p.limit(s)
 	return s
 }

@@ -128,6 +128,7 @@ type EgressProvider struct {
 	Sessions  int            `json:"sessions"`
 	Budgets   []EgressBudget `json:"budgets"`
 	NextProbe *time.Time     `json:"next_probe_at"`
+	SlowUntil *time.Time     `json:"slow_until"` // It has told several sources that they are too fast: half the rate for all.
 }
 
 // An EgressOutage is an address of a mail host that several sources could not connect to, so that none tries it for a while.

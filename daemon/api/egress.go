@@ -124,6 +124,7 @@ func egressOf(e *pool.Egress, now time.Time) *apitype.Egress {
 		p := &e.Providers[i]
 		out.Providers = append(out.Providers, apitype.EgressProvider{
 			ID: p.ID, Sessions: p.Sessions, Budgets: budgetsOf(p.Accounts, now), NextProbe: after(p.NextProbe, now),
+			SlowUntil: after(p.SlowUntil, now),
 		})
 	}
 	for _, o := range e.Outages {

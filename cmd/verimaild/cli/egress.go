@@ -106,7 +106,7 @@ func renderEgress(w io.Writer, e *apitype.Egress, now time.Time) {
 	}
 	for i := range e.Providers {
 		p := &e.Providers[i]
-		fmt.Fprintf(w, "\nall of %s: %d sessions%s\n", printable(p.ID), p.Sessions, when(", next probe", p.NextProbe, now))
+		fmt.Fprintf(w, "\nall of %s: %d sessions%s\n", printable(p.ID), p.Sessions, when(", next probe", p.NextProbe, now)+when(", at half the rate, for several sources were too fast; over", p.SlowUntil, now))
 		renderBudgets(w, p.Budgets, now)
 	}
 	if len(e.Outages) > 0 {
