@@ -54,7 +54,7 @@ func newSite(t *testing.T, names []string, change ...func(*mailworld.Host)) *sit
 }
 
 // siteIn makes a world as described.
-func siteIn(t *testing.T, spec mailworld.Spec) *site {
+func siteIn(t testing.TB, spec mailworld.Spec) *site {
 	t.Helper()
 	w, err := mailworld.Start(spec)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *site) start(t *testing.T, log *zap.Logger) (stop func()) {
 }
 
 // spawn runs the daemon as a process, and returns when it is ready.
-func (s *site) spawn(t *testing.T) *exec.Cmd {
+func (s *site) spawn(t testing.TB) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestServeProcess$")
 	cmd.Env = append(os.Environ(), serveEnv+"=serve --config "+s.config())
