@@ -85,7 +85,7 @@ func (v *Verifier) join(ctx context.Context, req *Request, a address.Address, de
 	}
 	f := v.flights[key]
 	if f == nil {
-		f = v.launch(ctx, key, &run{v: v, s: v.settings, req: *req, addr: a}, deadline)
+		f = v.launch(ctx, key, v.newRun(req, a), deadline)
 		f.waiting = 1
 		return f, nil
 	}
@@ -128,7 +128,9 @@ func (v *Verifier) refresh(ctx context.Context, req *Request, a address.Address)
 	}
 	behind := *req
 	behind.Class, behind.Admit, behind.seen = Bulk, nil, sight{}
-	f := v.launch(ctx, key, &run{v: v, s: v.settings, req: behind, addr: a, refresh: true}, now.Add(flightBound))
+	r := v.newRun(&behind, a)
+	r.refresh = true
+	f := v.launch(ctx, key, r, now.Add(flightBound))
 	f.waiting = 1
 }
 
@@ -149,13 +151,15 @@ func (v *Verifier) launch(ctx context.Context, key flightKey, r *run, deadline t
 		bound := time.AfterFunc(flightBound, func() { cancel(context.DeadlineExceeded) })
 		f.answer = r.answer(ctx)
 		v.endings.of(r.addr).Add(1)
+		revisit := r.revisit
+		v.endRun(r)
 		bound.Stop()
 		cancel(nil)
 		v.mu.Lock()
 		v.forget(f)
 		v.mu.Unlock()
 		close(f.done)
-		if r.revisit {
+		if revisit {
 			<-v.revisits
 		}
 	})

@@ -74,6 +74,8 @@ func (v *Verifier) visit(ctx context.Context, t *ticket) {
 		return
 	}
 	req := Request{Email: t.addr.String(), MaxAge: -1, Depth: DepthSMTP, App: defaultApp, Class: Bulk}
-	f := v.launch(ctx, key, &run{v: v, s: v.settings, req: req, addr: t.addr, refresh: true, revisit: true}, v.now().Add(flightBound))
+	r := v.newRun(&req, t.addr)
+	r.refresh, r.revisit = true, true
+	f := v.launch(ctx, key, r, v.now().Add(flightBound))
 	f.waiting = 1
 }

@@ -46,6 +46,22 @@ type run struct {
 	acceptedAt time.Time    // When somebody at the domain was last accepted.
 }
 
+// newRun begins a run for a. The caller holds v.mu.
+func (v *Verifier) newRun(req *Request, a address.Address) *run {
+	r, _ := v.runs.Get().(*run)
+	if r == nil {
+		r = new(run)
+	}
+	r.v, r.s, r.req, r.addr = v, v.settings, *req, a
+	return r
+}
+
+// endRun has r's room used for another run; nobody may hold on to r.
+func (v *Verifier) endRun(r *run) {
+	*r = run{}
+	v.runs.Put(r)
+}
+
 // answer runs the steps. It never fails: what goes wrong is a reason.
 func (r *run) answer(ctx context.Context) *verdict.Answer {
 	if r.blind {
@@ -57,10 +73,11 @@ func (r *run) answer(ctx context.Context) *verdict.Answer {
 	r.ans = r.v.describe(r.addr)
 	r.steps(ctx)
 	r.v.conclude(&r.ans, r.s.policy)
-	if r.req.Depth == DepthSMTP && !r.ticketed && r.v.remembers && (brakes(&r.ans) || r.unbelieved()) {
-		r.v.unknowns.keep(r.addr, &r.ans, r.note, r.v.now())
+	ans := new(r.ans) // It outlives r.
+	if r.req.Depth == DepthSMTP && !r.ticketed && r.v.remembers && (brakes(ans) || r.unbelieved()) {
+		r.v.unknowns.keep(r.addr, ans, r.note, r.v.now())
 	}
-	return &r.ans
+	return ans
 }
 
 // foundMeanwhile is what was found out since the caller looked; nil if that is nothing.

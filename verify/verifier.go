@@ -97,6 +97,7 @@ type Verifier struct {
 	log      *zap.Logger
 	now      func() time.Time
 	crew     crew.Crew // Flights, and those who ask again.
+	runs     sync.Pool // Of *run: each is as large as its answer and two outcomes.
 
 	suggestions  suggestions
 	endings      endings
