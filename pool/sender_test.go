@@ -1,6 +1,7 @@
 package pool_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -340,8 +341,13 @@ func TestTestOfTheReversePath(t *testing.T) {
 	})
 	t.Run("who asked for it has gone", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			r := due(t, mailworld.Host{}, mailworld.Host{})
-			r.at("mx.d2.test", "ada@d2.test")
+			r := due(t, mailworld.Host{Slow: map[string]time.Duration{"MAIL": 20 * time.Second}}, mailworld.Host{})
+			ctx, leave := context.WithTimeout(t.Context(), 5*time.Second)
+			defer leave()
+			r.wantFailure(r.pool.Probe(ctx, pool.Request{
+				Domain: "d2.test", Hosts: r.hosts("mx.d2.test"), Recipients: []pool.Recipient{{Path: "ada@d2.test"}},
+			})[0], pool.FailCanceled)
+			r.want(r.at("mx.d3.test", "ada@d3.test"), reply.Accepted)
 			r.wantSender("closed")
 		})
 	})
