@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/verimails/verimaild/pool/reply"
@@ -30,6 +31,8 @@ type batch struct {
 	probes  []*probe
 	mail    sentReply
 	replies []sentReply // Parallel to probes; the zero value where none came.
+	vague   bool        // That to MAIL may be a later command's.
+	sure    int         // Replies, from the first on, that can only be those of their own probes.
 }
 
 // A sentReply is a command's reply, and when the command was written.
@@ -63,7 +66,7 @@ func (f *flight) add(probes []*probe, stepwise bool) {
 		tx.Recipients[i] = pr.rcpt.Path
 	}
 	f.txs = append(f.txs, tx)
-	f.batches = append(f.batches, batch{probes: probes, replies: make([]sentReply, len(probes))})
+	f.batches = append(f.batches, batch{probes: probes, replies: make([]sentReply, len(probes)), sure: len(probes)})
 }
 
 // run asks f, and settles every probe in it: answered, or back in the queue once, or failed.
@@ -86,6 +89,9 @@ func (s *session) run(ctx context.Context, f *flight) {
 		err = s.doubt(f)
 	}
 	f.read()
+	if e, ok := errors.AsType[*smtp.Error](err); ok && s.together(f) {
+		f.weigh(e)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.settle(f, err)
@@ -161,6 +167,15 @@ func (b *batch) utf8() bool { return len(b.probes) > 0 && b.probes[0].rcpt.SMTPU
 
 // refused reports whether b's MAIL was refused.
 func (b *batch) refused() bool { return b.mail.reply.Code != 0 && !b.mail.reply.Positive() }
+
+// heard is how many replies to b's recipients came.
+func (b *batch) heard() int {
+	n := slices.IndexFunc(b.replies, func(r sentReply) bool { return r.reply.Code == 0 })
+	if n < 0 {
+		n = len(b.replies)
+	}
+	return n
+}
 
 // size is how many recipients f has.
 func (f *flight) size() int {

@@ -74,7 +74,7 @@ func (la *lane) hand(pr *probe, w waiter, why string) *lane {
 		}
 	}
 	next := to.queue.add(to, &req, &pr.rcpt, w)
-	next.sends = max(next.sends, pr.sends)
+	next.sends, next.lost = max(next.sends, pr.sends), next.lost || pr.lost
 	w.call.probes[w.index] = next
 	return to
 }

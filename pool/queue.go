@@ -42,6 +42,7 @@ type probe struct {
 	in      *appDomain
 	state   probeState
 	sends   int       // Flights that it was in.
+	lost    bool      // Its reply did not come, or may be another command's: it is asked about in lock-step.
 	owed    debt      // What was booked for one of them.
 	queued  time.Time // When it came.
 	target  *probe    // That it goes along with, for Request.Along; nil if with none.

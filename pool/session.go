@@ -185,7 +185,10 @@ func (s *session) fill(allowed *allowance) *flight {
 		if f == nil {
 			f = s.newFlight()
 		}
-		f.add(probes, s.careful())
+		f.add(probes, s.careful() || slices.ContainsFunc(probes, func(pr *probe) bool { return pr.lost }))
+		if f.stepwise {
+			break
+		}
 		recipients -= len(probes)
 		n++
 	}
@@ -239,6 +242,9 @@ func (s *session) careful() bool {
 
 // pipelined reports whether s sends commands together.
 func (s *session) pipelined() bool { return s.conn.Extensions().Pipelining && !s.lockStep }
+
+// together reports whether f's commands were.
+func (s *session) together(f *flight) bool { return s.pipelined() && !f.stepwise }
 
 // speaks reports whether probes, which are all of one kind, can be put to the server. Those that need SMTPUTF8 where
 // it is not offered are answered here, RFC 6531 §3.1.

@@ -109,9 +109,11 @@ func (s *session) results(f *flight, e *smtp.Error) []*probe {
 		b := &f.batches[i]
 		switch {
 		case doubtful:
-			s.owe(f, b.probes)
-			back = s.again(back, b.probes, s.unbelieved(f, b, e))
-		case b.refused():
+			sent, unsent := s.sentOf(f, b, e)
+			s.owe(f, sent)
+			s.unsaid(sent, unsent)
+			back = s.recover(back, sent, unsent, s.unbelieved(f, b, e))
+		case b.refused() && !b.vague:
 			back = s.mailRefused(back, f, b)
 		default:
 			back = s.answers(back, f, b, e)
@@ -137,36 +139,62 @@ func (s *session) owe(f *flight, probes []*probe) {
 	}
 }
 
-// sentOf are those of the probes of b from i on that were sent, when e ended the session before the reply to i.
-func (s *session) sentOf(f *flight, b *batch, i int, e *smtp.Error) []*probe {
+// sentOf divides the probes of b into those that were sent and those that were still to be, when e ended the session.
+func (s *session) sentOf(f *flight, b *batch, e *smtp.Error) (sent, unsent []*probe) {
+	n := 0
 	switch {
-	case s.pipelined() && !f.stepwise:
-		return b.probes[i:]
-	case e != nil && e.Stage == smtp.StageRCPT && b.mail.reply.Positive():
-		return b.probes[i : i+1]
-	default:
-		return nil
+	case s.together(f):
+		n = len(b.probes)
+	case b.mail.reply.Positive():
+		n = b.heard()
+		if e != nil && e.Stage == smtp.StageRCPT && n < len(b.probes) {
+			n++
+		}
 	}
+	return b.probes[:n], b.probes[n:]
 }
 
 // doubtful reports whether it is uncertain which reply answers which command of f, after which the server was silent
 // for a while.
 func (s *session) doubtful(f *flight, e *smtp.Error, silence time.Duration) bool {
-	together := s.pipelined() && f.answered()
+	p, together := s.lane.path.pool, s.together(f) && f.answered()
 	switch {
 	case together && (f.confused() || f.crossed() || e != nil && e.Kind == smtp.KindTimeout):
 		// Commands that came together were not all understood, or not answered in order: they have to be sent one by one.
-		s.lane.path.pool.learnLocked(s.host, brokenPipelining)
+		p.learnLocked(s.host, brokenPipelining)
 		s.retiring = true
 		return true
-	case e == nil:
-		return false
-	case together && (silence >= oddLeast || e.Kind == smtp.KindCanceled):
-		// Perhaps the server left out a reply, so that it had answered everything and ended a session that was idle.
+	case together && f.strange(), e != nil && e.Doubtful:
+		s.stumble()
 		return true
+	case e == nil:
+		if s.pipelined() && f.strange() { // In lock-step too: it always answers so, which nobody can tell from a shift.
+			p.learnLocked(s.host, brokenPipelining)
+			s.retiring = true
+		}
+		return false
 	default:
-		return e.Doubtful
+		// Perhaps the server left out a reply, so that it had answered everything and ended a session that was idle.
+		return together && (silence >= oddLeast || e.Kind == smtp.KindCanceled)
 	}
+}
+
+// A stumble is when a host's replies were out of step with our commands.
+type stumble struct {
+	host string
+	at   time.Time
+}
+
+// stumble notes that replies and commands were out of step. What happens once may be an accident; a host to which it
+// happens again is asked in lock-step from then on, where a reply too many shows before the next command is sent.
+func (s *session) stumble() {
+	const again = 24 * time.Hour
+	s.retiring = true
+	site, now := s.lane.path.site, time.Now()
+	if last := site.stumbled; s.pipelined() && last.host == s.host && now.Sub(last.at) < again {
+		site.pool.learnLocked(s.host, brokenPipelining)
+	}
+	site.stumbled = stumble{s.host, now}
 }
 
 // mailRefused settles a transaction whose MAIL was refused. That is about the sender or the source, never about a
@@ -205,9 +233,8 @@ func (s *session) answers(back []*probe, f *flight, b *batch, e *smtp.Error) []*
 	now := pa.pool.now()
 	for i, pr := range b.probes {
 		r := &b.replies[i]
-		if r.reply.Code == 0 {
-			s.owe(f, s.sentOf(f, b, i, e))
-			return s.again(back, b.probes[i:], s.lost(f, b, e))
+		if r.reply.Code == 0 || i >= b.sure { // The zero reply if MAIL was refused, or perhaps not.
+			return s.unanswered(back, f, b, i, e)
 		}
 		pa.site.observe(pr, r)
 		dead := isDead(r)
@@ -244,6 +271,39 @@ func (s *session) welcomed() {
 	pa := s.lane.path
 	s.welcome, pa.welcome = true, true
 	pa.pool.sender.took(pa.site, pa.pool.now())
+}
+
+// unanswered appends to back the probes of b from i on, to which there was no reply, or none that must be theirs. Those to
+// which there was none go first: a server that never gets beyond some number of them is to have its chance with each.
+func (s *session) unanswered(back []*probe, f *flight, b *batch, i int, e *smtp.Error) []*probe {
+	sent, unsent := s.sentOf(f, b, e)
+	heard := b.heard()
+	s.owe(f, sent[i:])
+	s.unsaid(sent, unsent)
+	o := s.lost(f, b, e)
+	back = s.recover(back, sent[heard:], unsent, o)
+	return s.recover(back, sent[i:heard], nil, o)
+}
+
+// recover appends to back the probes of a transaction whose replies were lost, and those that were to follow them. What is
+// asked about for the last time is asked in lock-step, where each reply is known for what it is.
+func (s *session) recover(back, sent, unsent []*probe, o Outcome) []*probe {
+	for _, pr := range sent {
+		pr.lost = true
+	}
+	return s.again(s.again(back, sent, o), unsent, o)
+}
+
+// unsaid takes back that the probes of a transaction were sent that were still to follow others. If there are no others, a
+// server that gets no further than MAIL would be asked for ever.
+func (s *session) unsaid(sent, unsent []*probe) {
+	if len(sent) == 0 {
+		return
+	}
+	for _, pr := range unsent {
+		pr.sends--
+	}
+	s.lane.path.unask(len(unsent))
 }
 
 // dropCompanions withdraws the companions of targets that were not accepted, unless they went with them.
@@ -314,10 +374,15 @@ func (s *session) again(back, probes []*probe, o Outcome) []*probe {
 func (s *session) lost(f *flight, b *batch, e *smtp.Error) Outcome {
 	o := s.outcome(smtp.StageRCPT)
 	o.sent(f, b)
-	if s.pipelined() {
+	switch sent, _ := s.sentOf(f, b, e); {
+	case s.together(f):
 		o.rcptAt = f.at
 		if o.mail.at.IsZero() {
 			o.mail.at = f.at
+		}
+	case len(sent) > 0: // Written when the reply before it had come.
+		if o.rcptAt = b.mail.reply.At; b.heard() > 0 {
+			o.rcptAt = b.replies[b.heard()-1].reply.At
 		}
 	}
 	o.end(e, f.reader)

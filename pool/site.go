@@ -27,8 +27,9 @@ type site struct {
 	slowdown *slowdown // Of the provider; nil if it is unknown.
 	// senderTaken is when the reverse-path was taken here, as far as that counted.
 	senderTaken time.Duration
-	dirty       bool // There is something to write down.
-	writing     bool // That is being done.
+	stumbled    stumble // The last time that one of its hosts was out of step.
+	dirty       bool    // There is something to write down.
+	writing     bool    // That is being done.
 }
 
 // A path is a source at a site: what limits count. Guarded by Pool.mu.

@@ -85,6 +85,9 @@ func runChaos(t *testing.T, p *plan) {
 	}
 	w.checkManners(t)
 	b.check(t)
+	for email := range b.wronged {
+		w.tell(t, email)
+	}
 	if said := d.said(); bytes.Contains(said, []byte("DATA RACE")) || bytes.Contains(said, []byte("panic:")) {
 		t.Errorf("the daemon says:\n%s", tail(said, 20000))
 	}

@@ -26,11 +26,12 @@ type book struct {
 	reasons  map[string]int
 	denied   map[string]map[string]bool // Who was said to be dead at domains that refuse everybody alike.
 	problems []string
+	wronged  map[string]bool // Of whom something was said that is not so.
 	slowest  time.Duration // Beyond a question's deadline.
 }
 
 func newBook(tr *truth) *book {
-	return &book{truth: tr, reasons: make(map[string]int), denied: make(map[string]map[string]bool)}
+	return &book{truth: tr, reasons: make(map[string]int), denied: make(map[string]map[string]bool), wronged: make(map[string]bool)}
 }
 
 // problem notes what must not be.
@@ -45,11 +46,15 @@ func (b *book) heard(email, reason string, evidence time.Time, context any) {
 	if reason == string(verdict.InternalError) {
 		b.problem("%s: %s: %+v", email, reason, context)
 	}
-	if wrong := b.truth.judge(email, reason, evidence); wrong != "" {
+	wrong := b.truth.judge(email, reason, evidence)
+	if wrong != "" {
 		b.problem("wrong answer: %s: %+v", wrong, context)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if wrong != "" {
+		b.wronged[email] = true
+	}
 	b.answers++
 	b.reasons[reason]++
 	if reason == string(verdict.MailboxNotFound) && b.truth.said(email, time.Now()) == undenied {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -19,12 +20,44 @@ func (w *world) checkManners(t *testing.T) {
 	}
 	w.Check(t)
 	sessions := w.Sessions("")
+	for _, v := range w.Violations() {
+		for i := range sessions {
+			if s := &sessions[i]; strings.HasPrefix(v, fmt.Sprintf("%s: session %d ", s.Host, s.ID)) {
+				t.Log(story(s))
+			}
+		}
+	}
 	for i := range sessions {
 		checkSession(t, &sessions[i])
 	}
 	w.checkAtOnce(t, sessions)
 	w.checkRefusals(t, sessions)
 }
+
+// story is what a session was like to its server.
+func story(s *mailworld.Session) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "session %d at %s from %v, %s, TLS %v, odd %v:", s.ID, s.Host, s.Source, s.At.Format(clock), s.TLS, s.Odd)
+	for _, c := range s.Commands {
+		fmt.Fprintf(&b, "\n\t%s %s -> %d %s", c.At.Format(clock), c.Line, c.Code, c.Reply)
+	}
+	fmt.Fprintf(&b, "\n\t%s over", s.Ended.Format(clock))
+	return b.String()
+}
+
+// tell logs the sessions in which somebody asked about a recipient.
+func (w *world) tell(t *testing.T, email string) {
+	t.Helper()
+	sessions := w.Sessions("")
+	for i := range sessions {
+		if slices.ContainsFunc(sessions[i].Commands, func(c mailworld.Command) bool { return strings.Contains(c.Line, "<"+email+">") }) {
+			t.Log(story(&sessions[i]))
+		}
+	}
+}
+
+// clock is how moments of a run are written.
+const clock = "15:04:05.000"
 
 // checkSession holds one session to the limits of a session.
 func checkSession(t *testing.T, s *mailworld.Session) {

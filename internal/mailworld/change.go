@@ -31,6 +31,9 @@ func (w *World) Change(name string, f func(*Host)) error {
 // Interrupt says r, unasked, in every session at a host that waits for a command, and closes it if r says so.
 // 421 does; Reply{Then: Close} and Reply{Then: Reset} close without a word. It does not wait for that to happen,
 // and returns the number of sessions.
+//
+// A session that has left out a reply closes without a word: said at once, a farewell would stand where the missing reply
+// should, and the session would be, to the octet, one of a server that answered each command and then took leave.
 func (w *World) Interrupt(name string, r Reply) int {
 	h := w.hosts[canonical(name)]
 	if h == nil {

@@ -25,7 +25,7 @@ const (
 	DoClose     Deed = iota // Close instead of replying.
 	DoReset                 // Reset the connection instead of replying.
 	DoHang                  // Reply to nothing any more; the connection stays open.
-	DoDrop                  // Leave out this reply; those of later commands are sent.
+	DoDrop                  // Leave out this reply; those of later commands are sent. See World.Interrupt.
 	DoExtra                 // Send Text behind the reply: replies nobody asked for.
 	DoRaw                   // Send Text in place of the reply.
 	DoSay                   // Send Text in place of the reply, and close: "421 4.3.2 …\r\n".

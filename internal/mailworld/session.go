@@ -49,6 +49,7 @@ type session struct {
 	quit    bool
 	early   bool // It talked before the banner.
 	unasked bool // The end was not a reply to a command.
+	short   bool // It has left out a reply.
 
 	crowd      Reply      // What to greet a client with that has too many sessions.
 	interrupts chan Reply // Of one: what World.Interrupt wants to be said.
@@ -172,6 +173,9 @@ func (s *session) outOfTime() bool {
 	s.current, s.unasked = Command{}, true
 	select {
 	case r := <-s.interrupts:
+		if s.short && r.Code > 0 {
+			r = Reply{Then: Close}
+		}
 		return s.say("", r)
 	default:
 	}

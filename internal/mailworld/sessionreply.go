@@ -242,6 +242,7 @@ func (s *session) glitch(g *Glitch, r Reply) bool {
 		s.sink()
 		return false
 	case DoDrop:
+		s.short = true
 		s.keep()
 		return true
 	case DoEndless:

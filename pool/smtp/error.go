@@ -47,6 +47,9 @@ type Error struct {
 	// Doubtful reports that replies and commands are out of step, so that answers which the last Run reported may
 	// belong to other recipients. None of them may be believed.
 	Doubtful bool
+	// Due is how many commands that had left us were without a reply when the session ended; the one that Reply
+	// answers is among them.
+	Due int
 	// Opening is the dialogue so far if the session could not be opened.
 	Opening []Line
 	Err     error // What went wrong beneath; nil if the reply says it all.

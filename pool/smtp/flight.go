@@ -1,6 +1,10 @@
 package smtp
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // A flight is what has been written, or is being written, and still waits for replies. The list of transactions and
 // a cursor are the queue of expected replies: nothing is stored for each command. The zero flight is none.
@@ -14,10 +18,11 @@ type flight struct {
 	refused  bool   // The MAIL of the transaction at the cursor was refused.
 	reported int    // Replies to RCPT that were handed on, in the whole Run.
 
-	written  time.Time // When the write began.
-	deadline time.Time // When it ends; zero waits for ever.
-	armed    time.Time // The read deadline that is in force.
-	failing  error     // The write failed: what has arrived is read, nothing more is waited for.
+	written  time.Time     // When the write began.
+	deadline time.Time     // When it ends; zero waits for ever.
+	armed    time.Time     // The read deadline that is in force.
+	refusal  time.Duration // How long the last reply took, if it refused a recipient; else 0.
+	failing  error         // The write failed: what has arrived is read, nothing more is waited for.
 }
 
 // stage is the step whose reply is due; "" if none is.
@@ -42,6 +47,13 @@ func (f *flight) advance(now time.Time, timeouts *Timeouts) {
 	if f.due > 0 && f.failing == nil {
 		f.deadline = now.Add(timeouts.of(f.stage()))
 	}
+}
+
+// names reports whether reply names a recipient of the transaction at the cursor.
+func (f *flight) names(reply Reply) bool {
+	text := reply.Text()
+	return strings.Contains(text, "@") &&
+		slices.ContainsFunc(f.txs[f.at.tx].Recipients, func(path string) bool { return strings.Contains(text, path) })
 }
 
 // An Event is a reply to MAIL or to one RCPT.

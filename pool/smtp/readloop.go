@@ -152,11 +152,15 @@ func (s *Session) judgeLocked(stage Stage, reply Reply) (report bool) {
 		return false
 	}
 	f := &s.flight
+	f.refusal = 0
 	switch stage {
 	case StageMAIL:
 		f.refused = !reply.Positive()
 		report = true
 	case StageRCPT:
+		if !reply.Positive() {
+			f.refusal = reply.Took
+		}
 		if report = !f.refused; report {
 			f.reported++
 		}
@@ -169,11 +173,13 @@ func (s *Session) judgeLocked(stage Stage, reply Reply) (report bool) {
 
 // outOfPlaceLocked is the failure of a session in which reply cannot be the answer to a command of this stage, nil if
 // it can. RFC 5321 §4.2.1: 3yz asks for more, and nothing of ours has more; x2y is about the connection, not about a
-// path; x50 to x53 are about a mailbox, and a RSET that seems to get one has got its neighbour's.
+// path; x50 to x53 are about a mailbox, and a RSET that seems to get one has got its neighbour's, as has one whose reply
+// names a recipient.
 func (s *Session) outOfPlaceLocked(stage Stage, reply Reply) *Error {
 	asks := reply.Code/100 == 3
 	other := stage != StageRSET && reply.Positive() && reply.Code/10 != 25
-	neighbours := s.flight.burst && stage == StageRSET && !reply.Positive() && reply.Code%100 >= 50 && reply.Code%100 <= 53
+	neighbours := s.flight.burst && stage == StageRSET && reply.Code != 421 &&
+		(!reply.Positive() && reply.Code%100 >= 50 && reply.Code%100 <= 53 || s.flight.names(reply))
 	switch {
 	case reply.Code == 221:
 		return &Error{Stage: stage, Kind: KindReply, Reply: reply}

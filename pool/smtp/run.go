@@ -125,6 +125,22 @@ func (s *Session) burst(txs []Transaction) error {
 	return nil
 }
 
+// await waits a little for the end of a session that may have been refused a recipient for the last time: some servers
+// hang up right behind the reply, and then the next one would be asked about in vain.
+func (s *Session) await() {
+	const parts, most = 8, 5 * time.Millisecond // Of a round trip.
+	s.mu.Lock()
+	took := s.flight.refusal
+	s.mu.Unlock()
+	if took == 0 {
+		return
+	}
+	select {
+	case <-s.done:
+	case <-time.After(min(took/parts, most)):
+	}
+}
+
 // step writes one command after the other. After a refused MAIL the transaction does not exist: there is nobody to
 // ask about and nothing to reset.
 func (s *Session) step(txs []Transaction) error {
@@ -136,6 +152,7 @@ func (s *Session) step(txs []Transaction) error {
 			return e.sent(sent)
 		}
 		sent = true
+		s.await()
 		if refused {
 			c = cursor{c.tx + 1, cmdMAIL}
 		} else {

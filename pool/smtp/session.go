@@ -91,6 +91,7 @@ func (s *Session) usableLocked() error {
 // dieLocked makes e the reason for the session's death, unless it is dead, and ends what is being read or written.
 func (s *Session) dieLocked(e *Error) {
 	if s.err == nil {
+		e.Due = s.flight.due
 		s.err = e
 	}
 	s.guard.trip()
