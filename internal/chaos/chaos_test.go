@@ -40,13 +40,8 @@ func setting[T any](t *testing.T, name string, usual T, parse func(string) (T, e
 }
 
 // TestChaos takes a daemon through a storm; CHAOS_SEED, CHAOS_LENGTH and CHAOS_RUNS say which, how long and how many.
-//
-// Without any of them it is left out: a storm in real time is not the same twice, and a server that leaves out a reply and
-// hangs up in the same breath cannot be told from an honest one.
+// Without any of them it is a short one, of a seed in which a server leaves out a reply and is reset a moment later.
 func TestChaos(t *testing.T) {
-	if os.Getenv("CHAOS_SEED") == "" && os.Getenv("CHAOS_LENGTH") == "" {
-		t.Skip("set CHAOS_SEED or CHAOS_LENGTH")
-	}
 	seed := setting(t, "CHAOS_SEED", 1, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) })
 	runs := setting(t, "CHAOS_RUNS", 1, strconv.Atoi)
 	length := setting(t, "CHAOS_LENGTH", 5*time.Second, time.ParseDuration)
@@ -94,15 +89,29 @@ func runChaos(t *testing.T, p *plan) {
 	t.Logf("faults by sessions: %v; totals: %+v", w.faults, w.Counts())
 }
 
-// warmUp asks each calm domain once, until it is answered.
+// warmUp asks each calm domain until it is answered.
 func warmUp(ctx context.Context, t *testing.T, d *process, w *world) {
 	t.Helper()
 	for _, email := range w.plan.calmAddresses(1) {
-		a, err := d.client.Verify(ctx, email, client.VerifyOptions{Deadline: 30 * time.Second})
-		if err != nil || a.Verdict == string(verdict.Unknown) {
-			t.Fatalf("before the storm: %s = %s, %v", email, a.Reason, err)
+		reason, err := d.accepted(ctx, email)
+		if r, _ := verdict.ParseReason(reason); err != nil || r.Verdict() == verdict.Unknown {
+			t.Fatalf("before the storm: %s = %s, %v", email, reason, err)
 		}
 	}
+}
+
+// accepted asks about a living mailbox, in fair weather, until it is accepted, and returns the last reason. What broke off
+// may still be on record for a moment, and a busy machine is late for the daemon's own deadlines.
+func (d *process) accepted(ctx context.Context, email string) (reason string, err error) {
+	const tries = 8
+	for n := range tries {
+		a, err := d.client.Verify(ctx, email, client.VerifyOptions{Deadline: 30 * time.Second, Fresh: n > 0})
+		if reason = a.Reason; err != nil || reason == string(verdict.MailboxAccepted) {
+			return reason, err
+		}
+		pause(ctx, time.Duration(n+1)*time.Second)
+	}
+	return reason, nil
 }
 
 // calmAddresses are n living mailboxes of each ordinary domain with calm hosts only.
@@ -172,14 +181,9 @@ func afterwards(ctx context.Context, t *testing.T, w *world, d *process) {
 	var wg sync.WaitGroup
 	for _, email := range list {
 		wg.Go(func() {
-			reason := ""
-			for n := 0; n < 3 && reason != string(verdict.MailboxAccepted); n++ { // What broke off may still be on record.
-				pause(ctx, time.Duration(n)*time.Second)
-				a, err := d.client.Verify(ctx, email, client.VerifyOptions{Deadline: 30 * time.Second, Fresh: n > 0})
-				if err != nil {
-					t.Errorf("after the storm: %s: %v", email, err)
-				}
-				reason = a.Reason
+			reason, err := d.accepted(ctx, email)
+			if err != nil {
+				t.Errorf("after the storm: %s: %v", email, err)
 			}
 			mu.Lock()
 			defer mu.Unlock()

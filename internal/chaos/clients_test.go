@@ -27,7 +27,7 @@ type book struct {
 	denied   map[string]map[string]bool // Who was said to be dead at domains that refuse everybody alike.
 	problems []string
 	wronged  map[string]bool // Of whom something was said that is not so.
-	slowest  time.Duration // Beyond a question's deadline.
+	slowest  time.Duration   // Beyond a question's deadline.
 }
 
 func newBook(tr *truth) *book {

@@ -6,6 +6,10 @@
 // lost, no budget overspent as the servers count, nothing left behind in goroutines, descriptors and memory, and an
 // answer to every question within its time.
 //
-//	go test ./internal/chaos                                              # some seconds
+// Left out of it is what no client could see through, and only that: a server that in good form and order says that the
+// living are dead, one that speaks again in the place of its next reply, and one that leaves out a reply and says 421
+// in its place.
+//
+//	go test -race ./internal/chaos                                        # seed 1, a storm of 5 s
 //	CHAOS_LENGTH=60s CHAOS_SEED=7 CHAOS_RUNS=3 go test -race -v ./internal/chaos   # the seeds 7, 8 and 9
 package chaos
