@@ -53,13 +53,5 @@ boot: ## The package in a Debian of its own, booted by systemd-nspawn; as root.
 
 check: lint race ## What CI runs, but for fuzzing and interop.
 
-# What is decided without a server. The judgement has to be pinned down whole; of the others, some mutants mean the same.
-GREMLINS = go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash --workers 1 --invert-logical --invert-loopctrl
-POLICY   = account|across|allow|blame|choose|daybook|duty|estimate|family|farewell|learn|limits|place|routes|rules
-
-mutation: ## A test has to notice each condition that is changed: all of the judgement's, and 85 of 100 elsewhere. Hours.
-	$(GREMLINS) --timeout-coefficient 10 --threshold-efficacy 100 --threshold-mcover 100 ./verify/judge
-	for p in verify/address pool/reply pool/budget pool/warmup; do \
-		GOFLAGS=-short $(GREMLINS) --timeout-coefficient 10 --threshold-efficacy 85 ./$$p || exit 1; done
-	GOFLAGS=-short $(GREMLINS) --timeout-coefficient 4 --threshold-efficacy 85 --exclude-files '/' \
-		$$(ls pool/*.go | sed -E '/pool\/($(POLICY))\.go/d; s|pool/(.*)|--exclude-files ^\1$$|') ./pool
+mutation: ## A test has to notice each condition that is changed: all of the judgement's, and 85 of 100 elsewhere. An hour.
+	.ci/mutation
