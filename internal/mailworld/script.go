@@ -24,7 +24,6 @@ const (
 	stepClose
 	stepReset
 	stepSilence
-	stepTLS
 	stepServe
 )
 
@@ -48,9 +47,6 @@ func Abort() Step { return Step{do: stepReset} }
 
 // Silence reads what comes and says nothing any more, until the client is gone.
 func Silence() Step { return Step{do: stepSilence} }
-
-// Handshake does a TLS handshake; the host's TLS mode says which.
-func Handshake() Step { return Step{do: stepTLS} }
 
 // Serve goes on as a host without a script would after its greeting.
 func Serve() Step { return Step{do: stepServe} }
@@ -90,8 +86,6 @@ func (s *session) playStep(step Step) bool {
 	case stepSilence:
 		s.sink()
 		return false
-	case stepTLS:
-		return s.handshake()
 	default:
 		s.converse()
 		return false
