@@ -106,7 +106,8 @@ func renderEgress(w io.Writer, e *apitype.Egress, now time.Time) {
 	}
 	for i := range e.Providers {
 		p := &e.Providers[i]
-		fmt.Fprintf(w, "\nall of %s: %d sessions%s\n", printable(p.ID), p.Sessions, when(", next probe", p.NextProbe, now)+when(", at half the rate, for several sources were too fast; over", p.SlowUntil, now))
+		fmt.Fprintf(w, "\nall of %s: %s%s%s\n", printable(p.ID), things(p.Sessions, "session"), when(", next probe", p.NextProbe, now),
+			when(", at half the rate, for several sources were too fast; over", p.SlowUntil, now))
 		renderBudgets(w, p.Budgets, now)
 	}
 	if len(e.Outages) > 0 {
@@ -148,7 +149,7 @@ func renderSource(w io.Writer, s *apitype.EgressSource) {
 			addrs = append(addrs, *a)
 		}
 	}
-	fmt.Fprintf(w, "  %-12s %-10s %s as %s, %d sessions at %d sites", printable(s.Name), s.State, cmp.Or(strings.Join(addrs, " "), "the kernel's choice"), printable(s.EHLO), s.Sessions, s.Sites)
+	fmt.Fprintf(w, "  %-12s %-10s %s as %s, %s at %s", printable(s.Name), s.State, cmp.Or(strings.Join(addrs, " "), "the kernel's choice"), printable(s.EHLO), things(s.Sessions, "session"), things(s.Sites, "site"))
 	if s.ProbesLeft != nil {
 		fmt.Fprintf(w, ", warming up: %d probes left today", *s.ProbesLeft)
 	}
@@ -177,7 +178,7 @@ func renderSite(w io.Writer, s *apitype.EgressSite, now time.Time) {
 	}
 	for i := range s.Paths {
 		p := &s.Paths[i]
-		fmt.Fprintf(w, "  from %-7s %s, %d sessions (%d idle), %d in the last hour, %d waiting", printable(p.Source), p.State, p.Sessions.Open, p.Sessions.Idle, p.SessionsHour, p.Waiting)
+		fmt.Fprintf(w, "  from %-7s %s, %s (%d idle), %d in the last hour, %d waiting", printable(p.Source), p.State, things(p.Sessions.Open, "session"), p.Sessions.Idle, p.SessionsHour, p.Waiting)
 		if p.ProbesPerMinute != nil {
 			fmt.Fprintf(w, ", %.3g probes a minute", *p.ProbesPerMinute)
 		}

@@ -133,7 +133,7 @@ func sourceLines(p picture) []string {
 	if p.Egress == nil {
 		var out []string
 		for _, s := range p.Status.Sources {
-			line := fmt.Sprintf("%-12s %d sessions", printable(s.Name), s.Sessions)
+			line := fmt.Sprintf("%-12s %s", printable(s.Name), things(s.Sessions, "session"))
 			if s.SuspendedUntil != nil {
 				line += fmt.Sprintf(", asks nobody until %s: %s", clockTime(*s.SuspendedUntil), printable(*s.SuspendedWhy))
 			}
@@ -143,7 +143,7 @@ func sourceLines(p picture) []string {
 	}
 	var out []string
 	for _, s := range p.Egress.Sources {
-		line := fmt.Sprintf("%-12s %-9s %d sessions at %d sites", printable(s.Name), s.State, s.Sessions, s.Sites)
+		line := fmt.Sprintf("%-12s %-9s %s at %s", printable(s.Name), s.State, things(s.Sessions, "session"), things(s.Sites, "site"))
 		if s.ProbesLeft != nil {
 			line += fmt.Sprintf(", %d questions left today", *s.ProbesLeft)
 		}
