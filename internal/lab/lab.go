@@ -61,9 +61,9 @@ func CopyDir(t testing.TB, to, from string) {
 	}
 	err := filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
-			return os.Chmod(path, 0o700) //nolint:gosec // G302: a directory.
+			return os.Chmod(path, 0o700) //nolint:gosec // G122, G302: a directory of the test's own.
 		}
-		return errors.Join(err, os.Chmod(path, 0o600))
+		return errors.Join(err, os.Chmod(path, 0o600)) //nolint:gosec // G122: in a directory of the test's own.
 	})
 	if err != nil {
 		t.Fatal(err)
