@@ -224,7 +224,7 @@ func (r *runner) take(res *result) {
 	}
 	switch what, due := rule(&o, first, now, failures, r.job.patience()); what {
 	case putOff:
-		if passing[o.Reason] {
+		if passes(&o, now) {
 			failures++
 		}
 		r.putOff(it, wait{first: first, failures: failures, outcome: o, due: due})

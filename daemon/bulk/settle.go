@@ -29,6 +29,15 @@ var passing = map[verdict.Reason]bool{
 // the end of most jobs.
 var passingWaits = [...]time.Duration{0, time.Hour}
 
+// senderMended is how long the reverse-path, refused by mail servers that have nothing to do with each other, is left alone
+// everywhere. A list goes on when it is accepted again. One site that refuses it comes to longer times, and is not waited for.
+const senderMended = time.Hour
+
+// passes reports whether what o says may be over when it is due.
+func passes(o *Outcome, now time.Time) bool {
+	return passing[o.Reason] || o.Reason == verdict.SenderRefused && !o.RetryAt.After(now.Add(senderMended))
+}
+
 // rule says what becomes of a row with this outcome, and for which time it is put off. first is when it was put off for
 // the first time, which may be now, and failures how often that was for a passing failure. It is pure.
 //
@@ -40,7 +49,7 @@ func rule(o *Outcome, first, now time.Time, failures int, patience time.Duration
 	case notAsked(o.Reason):
 		return notYet, due
 	case o.Reason == verdict.Greylisted:
-	case passing[o.Reason] && failures < len(passingWaits):
+	case passes(o, now) && failures < len(passingWaits):
 		if at := now.Add(passingWaits[failures]); !due.IsZero() && due.Before(at) {
 			due = at
 		}

@@ -106,7 +106,25 @@ func TestWaiting(t *testing.T) {
 		},
 		{
 			"what does not pass", func(email string, _ int) *verdict.Answer {
+				return later(email, verdict.SourceBlocked, time.Hour)
+			}, Spec{Patience: 12 * time.Hour}, verdict.SourceBlocked, 1, 0,
+		},
+		{
+			"a sender that is refused everywhere, and mended", func(email string, n int) *verdict.Answer {
+				if n == 1 {
+					return later(email, verdict.SenderRefused, time.Hour)
+				}
+				return answer(email, verdict.MailboxAccepted)
+			}, Spec{Patience: 12 * time.Hour}, verdict.MailboxAccepted, 2, time.Hour,
+		},
+		{
+			"a sender that nobody mends", func(email string, _ int) *verdict.Answer {
 				return later(email, verdict.SenderRefused, time.Hour)
+			}, Spec{Patience: 12 * time.Hour}, verdict.SenderRefused, 3, 2 * time.Hour,
+		},
+		{
+			"a sender that one site refuses for long", func(email string, _ int) *verdict.Answer {
+				return later(email, verdict.SenderRefused, 4*time.Hour)
 			}, Spec{Patience: 12 * time.Hour}, verdict.SenderRefused, 1, 0,
 		},
 		{
