@@ -99,7 +99,7 @@ func (pa *path) hard(now time.Duration, o *Outcome) {
 		return
 	}
 	pa.blocks++
-	if o.Stage == smtp.StageRCPT && o.Meaning.Detail != reply.DetailHarvest && pa.blocks < mostBlocks && !pa.unmistakable(o) {
+	if o.Stage == smtp.StageRCPT && o.Meaning.Detail != reply.DetailHarvest && pa.blocks < mostBlocks && !unmistakable(o) {
 		return
 	}
 	pa.breaker.Trip(now, o.Meaning.Retry)
@@ -107,6 +107,14 @@ func (pa *path) hard(now time.Duration, o *Outcome) {
 	if o.Meaning.Scope == reply.ScopeSource || o.Meaning.Class == reply.SourceBlocked {
 		pa.pool.sourceRefused(pa, now)
 	}
+}
+
+// unmistakable reports whether a refusal said at RCPT can only be the site's word about the source, and not one domain's or
+// recipient's own: it names a block list. That it names our address says nothing: Postfix does, whoever set the rule.
+func unmistakable(o *Outcome) bool {
+	m := &o.Meaning
+	ofSource := m.Class == reply.SourceBlocked || m.Scope == reply.ScopeSource || m.Scope == reply.ScopeSourceSite
+	return ofSource && m.Detail == reply.DetailBlockListed
 }
 
 // soft slows the path down, and opens its breaker at the third time in a row. A receiver that says when to come back

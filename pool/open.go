@@ -96,9 +96,6 @@ func (s *session) connect(ctx context.Context, opts *Options, a *attempt, t targ
 	pa := s.lane.path
 	s.prefix, s.first = pa.source.prefix(t.addr), !pa.welcome
 	pa.seen, pa.met = s.prefix, true
-	if pa.source.Proxy == (Proxy{}) && !pa.source.local(t.addr).IsValid() {
-		pa.local = localAddr(nc)
-	}
 	s.noTLS = tls == smtp.TLSNever && opts.TLS == smtp.TLSOpportunistic
 	p.total.Sessions++
 	return nil

@@ -72,8 +72,6 @@ type conduct struct {
 
 	seen netip.Prefix // The network that its last session came from.
 	met  bool         // There was one.
-
-	local netip.Addr // Of this host, where the kernel chose it for the last session; else zero.
 }
 
 // A destination is where a request goes: the keys of its site and of its lane.
