@@ -134,17 +134,23 @@ func (pa *path) soft(now time.Duration, o *Outcome) {
 
 // blocked notes why the breaker is open, and answers what waits.
 func (pa *path) blocked(o *Outcome) {
-	kept := *o
+	kept := o.kept()
 	kept.RetryAt = pa.pool.wall(pa.breaker.Until)
 	o.notBefore(kept.RetryAt)
-	kept.opening, kept.mail, kept.rcptAt = nil, command{}, time.Time{}
-	kept.Remembered = true
 	kept.anonymize()
 	pa.refusal = &kept
 	pa.site.changed()
 	said := kept // Who is told so is noted in it.
 	pa.failAll(&said)
 	pa.pool.refusals.note(pa, &kept)
+}
+
+// kept is o as it is remembered, for those who are told of it later: without the dialogue that it came in.
+func (o *Outcome) kept() Outcome {
+	k := *o
+	k.opening, k.mail, k.rcptAt = nil, command{}, time.Time{}
+	k.Remembered = true
+	return k
 }
 
 // notBefore notes when asking again makes sense at the earliest. Other breakers may be open for longer.

@@ -206,7 +206,7 @@ func (pa *path) egress(now time.Duration) PathEgress {
 		out.Until = pa.pool.wall(pa.breaker.Until)
 	}
 	if pa.refusal != nil {
-		out.Refusal = new(refusalOf(pa, pa.refusal))
+		out.Refusal = new(pa.shown(pa.refusal))
 	}
 	for _, la := range pa.lanes {
 		out.Waiting += la.queue.waiting

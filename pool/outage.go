@@ -3,6 +3,7 @@ package pool
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -88,22 +89,13 @@ func (os outages) rests(to netip.Addr, a *attempt, now time.Duration) (*outage, 
 
 // pardon forgets what failed since an instant: it was this host's own doing.
 func (os outages) pardon(since time.Duration) {
-	for to, o := range os {
-		if o.last >= since {
-			delete(os, to)
-		}
-	}
+	maps.DeleteFunc(os, func(_ netip.Addr, o *outage) bool { return o.last >= since })
 }
 
 func (os outages) sweep(now time.Duration) {
-	for to, o := range os {
-		if now-o.last > outageWindow && now > o.until && o.trial == nil {
-			delete(os, to)
-		}
-	}
-	if len(os) >= mostRoutes { // A world that is down: nothing of it is worth more than the rest.
-		clear(os)
-	}
+	makeRoom(os, func(_ netip.Addr, o *outage) bool {
+		return now-o.last > outageWindow && now > o.until && o.trial == nil
+	})
 }
 
 // outcome is what an attempt is told of an address that is out.

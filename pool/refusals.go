@@ -24,13 +24,18 @@ const mostRefusals = 50
 type refusals []Refusal
 
 func (r *refusals) note(pa *path, o *Outcome) {
-	*r = append(refusals{refusalOf(pa, o)}, (*r)[:min(len(*r), mostRefusals-1)]...)
+	*r = append(refusals{pa.shown(o)}, (*r)[:min(len(*r), mostRefusals-1)]...)
 }
 
-// refusalOf is an outcome at pa for people to look at.
-func refusalOf(pa *path, o *Outcome) Refusal {
+// shown is an outcome at pa for people to look at.
+func (pa *path) shown(o *Outcome) Refusal {
+	return refusalOf(pa.source.Name, pa.site.key, pa.site.providerID(), o)
+}
+
+// refusalOf is an outcome for people to look at.
+func refusalOf(source, site, provider string, o *Outcome) Refusal {
 	ref := Refusal{
-		At: o.At, Source: pa.source.Name, Site: pa.site.key, Provider: pa.site.providerID(), Host: o.Host, Stage: string(o.Stage), Failure: o.Failure,
+		At: o.At, Source: source, Site: site, Provider: provider, Host: o.Host, Stage: string(o.Stage), Failure: o.Failure,
 		Class: string(o.Meaning.Class), Scope: string(o.Meaning.Scope), Until: o.RetryAt, Reply: o.Detail,
 	}
 	if o.Reply.Code != 0 {

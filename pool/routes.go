@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"maps"
 	"net/netip"
 	"time"
 
@@ -65,20 +66,17 @@ func (rs routes) rest(r route, now time.Duration) *routeRecord {
 
 // pardon forgets what failed since an instant: it was this host's own doing.
 func (rs routes) pardon(since time.Duration) {
-	for r, rec := range rs {
-		if rec.last >= since {
-			delete(rs, r)
-		}
-	}
+	maps.DeleteFunc(rs, func(_ route, rec *routeRecord) bool { return rec.last >= since })
 }
 
 func (rs routes) sweep(now time.Duration) {
-	for r, rec := range rs {
-		if now-rec.last > routeMemory {
-			delete(rs, r)
-		}
-	}
-	if len(rs) >= mostRoutes { // A world that is down: nothing of it is worth more than the rest.
-		clear(rs)
+	makeRoom(rs, func(_ route, rec *routeRecord) bool { return now-rec.last > routeMemory })
+}
+
+// makeRoom drops what is of no use any more from what is known of addresses.
+func makeRoom[M ~map[K]V, K comparable, V any](m M, useless func(K, V) bool) {
+	maps.DeleteFunc(m, useless)
+	if len(m) >= mostRoutes { // A world that is down: nothing of it is worth more than the rest.
+		clear(m)
 	}
 }

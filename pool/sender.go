@@ -114,8 +114,7 @@ func (p *Pool) senderRefused(pa *path, now time.Duration, o *Outcome) {
 	if v.refusal != nil && now < v.until || v.refusal == nil && !agreed {
 		return
 	}
-	kept := *o
-	kept.opening, kept.mail, kept.rcptAt, kept.Remembered = nil, command{}, time.Time{}, true
+	kept := o.kept()
 	kept.Source, kept.Provider, kept.Recipient = pa.source.Name, pa.site.providerID(), Recipient{}
 	if o.Stage == smtp.StageRCPT { // Whoever is asked about elsewhere is not to read what was said of somebody.
 		kept.Reply.Lines = nil
@@ -257,11 +256,7 @@ func (p *Pool) senderEgress(now time.Duration) SenderEgress {
 	if now < v.until {
 		out.State, out.Until = "open", p.wall(v.until)
 	}
-	o := v.refusal
-	out.Refusal = &Refusal{
-		At: o.At, Source: o.Source, Site: o.Host, Provider: o.Provider, Host: o.Host, Stage: string(o.Stage), Reply: o.Reply.String(),
-		Class: string(o.Meaning.Class), Scope: string(o.Meaning.Scope), Until: o.RetryAt,
-	}
+	out.Refusal = new(refusalOf(v.refusal.Source, v.refusal.Host, v.refusal.Provider, v.refusal))
 	return out
 }
 
